@@ -1,0 +1,90 @@
+"""All settings of the platform, typed, read from environment variables.
+
+The embedded stack writes the same variables to `$FOOTPRINTS_HOME/env`, so that a shell which has just run
+`footprints up` needs no exports; a variable in the environment wins over that file.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from footprints.errors import ConfigurationError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def home() -> Path:
+    """The directory that holds all state of the embedded stack (`FOOTPRINTS_HOME`, default `.footprints`)."""
+    return Path(os.environ.get("FOOTPRINTS_HOME", REPOSITORY / ".footprints"))
+
+
+class Settings(BaseSettings):
+    """Settings of the platform; only these differ between the embedded stack, compose and AWS."""
+
+    model_config = SettingsConfigDict(env_prefix="FOOTPRINTS_", extra="ignore", populate_by_name=True)
+
+    warehouse_url: SecretStr | None = None
+    """SQLAlchemy URL of the warehouse as the loader role (`postgresql+psycopg://…`)."""
+    warehouse_reader_url: SecretStr | None = None
+    """The same as the dashboard reader role, which sees `trends` only."""
+    warehouse_owner_url: SecretStr | None = None
+    """The same as the owner of the database: needed by `migrate` only."""
+
+    landing_bucket: str = "footprints"
+    """Bucket with the prefixes `landing/` and `receipts/`."""
+    archive_bucket: str = ""
+    """Bucket with the prefix `archive/`; the landing bucket where empty."""
+    s3_endpoint: str | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL")
+    s3_access_key: str | None = Field(default=None, validation_alias="AWS_ACCESS_KEY_ID")
+    s3_secret_key: SecretStr | None = Field(default=None, validation_alias="AWS_SECRET_ACCESS_KEY")
+    s3_region: str = Field(default="us-east-1", validation_alias="AWS_DEFAULT_REGION")
+    sqs_queue_url: str | None = None
+    """URL of the SQS queue with the landing bucket's events; none where the store calls the webhook."""
+    webhook_token: SecretStr | None = None
+    """Bearer token that the store must send to the webhook; without it the webhook refuses every call."""
+    privacy_key: SecretStr | None = None
+    """Key of the HMAC that replaces direct identifiers; it never stands in the database."""
+
+    expectations_dir: Path = REPOSITORY / "expectations"
+    sql_dir: Path = REPOSITORY / "sql"
+    data_docs_dir: Path = Field(default_factory=lambda: home() / "data-docs")
+
+    chunk_rows: int = 100_000
+    """Rows that are read, checked and copied at a time; bounds the memory of a worker."""
+    gx_rows: int = 50_000
+    """Up to so many rows a delivery is checked by Great Expectations itself; above, by the same suite as masks."""
+    claim_limit: int = 100
+    """Deliveries that one run takes at most."""
+    claim_timeout_minutes: int = 30
+    """A claim older than this, not finished, is taken up again: its worker is dead."""
+    max_object_bytes: int = 20 * 2**30
+    max_unpacked_bytes: int = 2 * 2**30
+    """A workbook or JSON document that unpacks to more is refused (CSV is streamed and has no such limit)."""
+
+    def archive(self) -> str:
+        """Name of the archive bucket."""
+        return self.archive_bucket or self.landing_bucket
+
+    def need(self, name: str) -> str:
+        """The value of a setting that must be there.
+
+        Raises ConfigurationError where it is not, naming the variable.
+        """
+        value = getattr(self, name)
+        if value in (None, ""):
+            raise ConfigurationError(
+                f"the setting FOOTPRINTS_{name.upper()} is not set",
+                "start the stack with `footprints up`, or export the variables of your own (docs/architecture.md)",
+            )
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once: the environment, then the running embedded stack's file."""
+    return Settings(_env_file=home() / "env")  # type: ignore[call-arg]

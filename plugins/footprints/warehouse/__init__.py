@@ -1,0 +1,1 @@
+"""The Postgres warehouse: connections, migrations, reference data, loading and checksums."""

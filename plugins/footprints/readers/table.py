@@ -1,0 +1,167 @@
+"""What every reader gives: sheets to look at first, then chunks of text cells with the row numbers a person sees."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from footprints.contracts import Layout
+from footprints.harmonise.folding import fold
+
+PREVIEW_ROWS = 30
+HEADER_SEARCH_ROWS = 25
+HXL_TAG = re.compile(r"^\s*#[a-z][a-z0-9_]*(\s*[+][a-z0-9_+\s]*)?\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of one sheet as text. `columns` maps header to a string array (null where the row has no such cell)."""
+
+    sheet: str
+    row_numbers: np.ndarray
+    columns: dict[str, pa.Array]
+
+
+@dataclass(frozen=True)
+class RaggedRow:
+    """A row with more cells than the header has columns."""
+
+    row_number: int
+    expected: int
+    found: int
+
+
+@dataclass(frozen=True)
+class Header:
+    """Where the header is: its names, and the number of rows (from the top of the sheet) before the first data row."""
+
+    names: tuple[str, ...]
+    rows_before_data: int
+
+
+@dataclass
+class Sheet:
+    """A sheet before it is read: its name ('' for formats without sheets) and its first rows as text."""
+
+    name: str
+    preview: list[list[str]]
+    chunks: Callable[[Header, int, Callable[[RaggedRow], None]], Iterator[Chunk]]
+    """Reads the data rows: (header, chunk_rows, on_ragged) → chunks."""
+
+
+@dataclass
+class OpenFile:
+    """A partner's file, opened: its format, its sheets, and what detection found (`{encoding, delimiter}` for CSV)."""
+
+    format: str
+    sheets: list[Sheet]
+    detected: dict[str, str]
+
+
+def unique_names(cells: Sequence[str]) -> tuple[str, ...]:
+    """Header cells as names: trimmed; a blank one is named by position (`c3`), a repeated one numbered (`Total #2`)."""
+    seen: dict[str, int] = {}
+    names = []
+    for position, cell in enumerate(cells, start=1):
+        name = cell.replace("\ufeff", "").strip() or f"c{position}"
+        seen[name] = seen.get(name, 0) + 1
+        names.append(name if seen[name] == 1 else f"{name} #{seen[name]}")
+    return tuple(names)
+
+
+def find_header(sheet: Sheet, layout: Layout) -> Header | None:
+    """The header of a sheet as this layout describes it; None where the sheet does not look like the layout."""
+    read, match, rows = layout.read, layout.match, sheet.preview
+    if match.sheet is not None and fold(match.sheet) != fold(sheet.name):
+        return None
+    if not rows:
+        return None
+    if read.header_row == "none":
+        width = max(len(row) for row in rows)
+        if match.n_columns is not None and width != match.n_columns:
+            return None
+        return Header(tuple(f"c{i}" for i in range(1, width + 1)), read.skip_rows_after_header)
+    wanted = {fold(header) for header in match.headers}
+    unwanted = {fold(header) for header in match.not_headers}
+    if read.header_rows:
+        candidates = [read.header_rows]
+    elif read.header_row is not None:
+        candidates = [(read.header_row,)]
+    elif wanted:
+        candidates = [(i,) for i in range(1, min(len(rows), HEADER_SEARCH_ROWS) + 1)]
+    else:
+        candidates = [(next((i for i, row in enumerate(rows, start=1) if any(row)), 1),)]
+    for candidate in candidates:
+        if max(candidate) > len(rows):
+            continue
+        names = unique_names(_joined([rows[i - 1] for i in candidate]))
+        folded = {fold(name) for name in names}
+        if not wanted <= folded or unwanted & folded:
+            continue
+        if match.n_columns is not None and len(names) != match.n_columns:
+            continue
+        before = max(candidate) + read.skip_rows_after_header
+        if before < len(rows) and is_hxl_row(rows[before]):
+            before += 1
+        return Header(names, before)
+    return None
+
+
+def _joined(rows: list[list[str]]) -> list[str]:
+    """Several header rows as one: a group cell reaches rightwards to the next, and is joined on top of what is under it."""
+    if len(rows) == 1:
+        return _without_trailing_blanks(rows[0])
+    *tops, bottom = rows
+    width = max(len(row) for row in rows)
+    names = [bottom[i] if i < len(bottom) else "" for i in range(width)]
+    for top in reversed(tops):
+        group = ""
+        for i in range(width):
+            group = (top[i].strip() if i < len(top) else "") or group
+            if group and names[i].strip():
+                names[i] = f"{group}|{names[i].strip()}"
+            elif group and i < len(top) and top[i].strip():
+                names[i] = group
+    return _without_trailing_blanks(names)
+
+
+def _without_trailing_blanks(cells: list[str]) -> list[str]:
+    end = len(cells)
+    while end and not cells[end - 1].strip():
+        end -= 1
+    return cells[:end]
+
+
+def is_hxl_row(cells: Sequence[str]) -> bool:
+    """Whether a row is an HXL tag row: at least one tag, and no cell that is neither tag nor blank."""
+    filled = [cell for cell in cells if cell.strip()]
+    return bool(filled) and all(HXL_TAG.match(cell) for cell in filled)
+
+
+def chunk_of_rows(sheet: str, header: Header, rows: list[tuple[int, list[str | None]]]) -> Chunk:
+    """A chunk from rows of cells, each padded to the header's width by the caller."""
+    columns = {
+        name: pa.array([cells[i] for _, cells in rows], pa.large_string()) for i, name in enumerate(header.names)
+    }
+    return Chunk(sheet, np.fromiter((number for number, _ in rows), np.int64, len(rows)), columns)
+
+
+def fit_row(
+    row_number: int, cells: list[str | None], width: int, on_ragged: Callable[[RaggedRow], None]
+) -> list[str | None] | None:
+    """A row at the header's width: short rows are padded, blank surplus cells cut. None where surplus cells are filled,
+    which is told to `on_ragged`, and where the row is blank."""
+    if not any(cell and cell.strip() for cell in cells):
+        return None
+    if len(cells) < width:
+        return cells + [""] * (width - len(cells))
+    if len(cells) > width:
+        if any(cell and cell.strip() for cell in cells[width:]):
+            on_ragged(RaggedRow(row_number, width, len(cells)))
+            return None
+        return cells[:width]
+    return cells

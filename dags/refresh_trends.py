@@ -1,0 +1,44 @@
+"""Recomputes the trend partitions that deliveries have touched."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
+
+
+@dag(
+    schedule=CronTriggerTimetable("30 1 * * *", timezone="UTC"),
+    catchup=False,
+    is_paused_upon_creation=False,
+    max_active_runs=1,
+    params={"full": Param(False, type="boolean", description="Recompute every partition, touched or not")},
+    tags=["trends"],
+    default_args={"owner": "data-engineering", "retries": 2, "retry_delay": timedelta(minutes=2)},
+)
+def refresh_trends() -> None:
+    """
+    ### Trend tables, nightly and on demand
+
+    Recomputes the partitions of the trend tables that deliveries touched since the last refresh, checks them, and swaps
+    them in, each table in one transaction. Start it by hand to see today's deliveries in the figures now; with `full`
+    it recomputes everything. `meta.refresh` records what was done.
+
+    If a check fails, the old figures stay: `docs/runbooks/refresh_trends.md`.
+    """
+
+    @task
+    def refresh() -> list[dict[str, str | int]]:
+        from footprints import trends
+        from footprints.settings import settings
+
+        results = trends.refresh(settings(), full=bool(get_current_context()["params"]["full"]))
+        return [
+            {"trend_table": result.trend_table, "n_partitions": result.n_partitions, "n_cells": result.n_cells}
+            for result in results
+        ]
+
+    refresh()
+
+
+refresh_trends()

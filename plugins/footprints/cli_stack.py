@@ -52,8 +52,9 @@ def up() -> None:
     else:
         _notes.print(f"[green]Footprints is up[/green] ({len(result.started)} parts in {result.seconds:.0f} s).")
     _, known = lifecycle.running_state()
-    _notes.print(f"Airflow: {result.urls['airflow']}  user {state.ADMIN}, password {known.secrets['airflow_admin']}")
-    _notes.print('The store and the warehouse, for your shell: eval "$(footprints env)"')
+    login = f"user {state.ADMIN}, password {known.secrets['airflow_admin']}"
+    _notes.print(f"Airflow: {result.urls['airflow']}  {login}", soft_wrap=True, highlight=False)
+    _notes.print('The store and the warehouse, for your shell: eval "$(footprints env)"', soft_wrap=True)
 
 
 def down(
@@ -71,9 +72,11 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     if as_json:
         typer.echo(json.dumps([asdict(part) for part in parts], indent=2))
     else:
-        table = Table("part", "pid", "port", "health", "log", box=None)
+        table = Table("part", "pid", "port", "health", box=None)
+        table.add_column("log", overflow="fold")
         for part in parts:
-            health = "[green]healthy[/green]" if part.healthy else "[red]unhealthy[/red]" if part.pid else "[red]down[/red]"
+            word, colour = ("healthy", "green") if part.healthy else ("unhealthy" if part.pid else "down", "red")
+            health = f"[{colour}]{word}[/{colour}]"
             table.add_row(part.part, str(part.pid or ""), str(part.port or ""), health, part.log)
         Console().print(table)
     if not all(part.healthy for part in parts):

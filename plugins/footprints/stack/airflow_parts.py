@@ -6,7 +6,6 @@ import importlib.metadata
 import json
 import os
 import sys
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from datetime import datetime
@@ -98,6 +97,25 @@ def prepare(home: Path, state: State) -> None:
     write_private(home / "airflow" / "passwords.json", json.dumps({ADMIN: state.secrets["airflow_admin"]}) + "\n")
 
 
+def token(port: int, user: str, password: str) -> str | None:
+    """A token for Airflow's REST API; None where the login is refused or nobody answers."""
+    request = urllib.request.Request(
+        f"http://{LOOPBACK}:{port}/auth/token",
+        data=json.dumps({"username": user, "password": password}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with _opener().open(request, timeout=10) as answer:
+            return str(json.load(answer)["access_token"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Never through a proxy of the environment: these are our own loopback addresses."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
 @dataclass(frozen=True)
 class Health:
     """One of Airflow's health entries."""
@@ -109,10 +127,8 @@ class Health:
 
 def health(port: int) -> dict[str, Health] | None:
     """What the api-server says of the other three processes; None when it does not answer."""
-    # Never through a proxy of the environment: this is our own loopback address.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"http://{LOOPBACK}:{port}/api/v2/monitor/health", timeout=5) as answer:
+        with _opener().open(f"http://{LOOPBACK}:{port}/api/v2/monitor/health", timeout=5) as answer:
             body = json.load(answer)
     except (OSError, ValueError):
         return None

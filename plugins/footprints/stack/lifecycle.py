@@ -173,15 +173,8 @@ class _Stack:
         if "postgres" in self.state.ports and not self.alive("postgres"):
             # Backends of a killed postmaster notice it themselves; a new one refuses to start until they are gone.
             processes.kill(self.postgres().leftovers())
-
-    def remove_sockets(self) -> None:
-        """SeaweedFS leaves its sockets in /tmp when it is killed; their names hold our ports."""
-        for name in ("s3-master", "s3-volume", "s3-filer", "s3"):
-            port = self.state.ports.get(name)
-            for number in (port, port + GRPC_OFFSET) if port else ():
-                for leftover in Path("/tmp").glob(f"seaweedfs-*-{number}.sock"):  # noqa: S108
-                    with contextlib.suppress(OSError):
-                        leftover.unlink()
+            # Its pid may be a zombie that nobody reaps, or somebody else's by now: a new server would not start.
+            (self.postgres().data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def inherited_environment() -> dict[str, str]:
@@ -209,8 +202,14 @@ def up(home: Path | None = None, progress: Progress = lambda part, what: None) -
         wanted = stack.parts()
         for name, part in wanted.items():
             started = stack.state.parts.get(name)
-            if started and stack.alive(name) and started.fingerprint != part.fingerprint():
+            if not started or not stack.alive(name):
+                continue
+            if started.fingerprint != part.fingerprint():
                 progress(name, "its settings changed: stopping")
+                stack.stop(name)
+            elif name in AIRFLOW_PARTS and not stack.alive("postgres"):
+                # It lost its database, and ends on its own some time from now.
+                progress(name, "its database ended: stopping")
                 stack.stop(name)
         stack.kill_orphans()
         todo = [name for name in PARTS if not stack.alive(name)]
@@ -272,7 +271,6 @@ def _start(
     def store() -> None:
         with _blame(stack, "s3"):
             if "s3" in todo:
-                stack.remove_sockets()
                 stack.s3().prepare()
                 launch("s3")
             stack.s3().wait_ready(BUCKET, alive("s3"), PATIENCE)
@@ -426,7 +424,8 @@ def down(home: Path | None = None, *, delete: bool = False, progress: Progress =
                 list(pool.map(stop, group))
         stack.state.parts.clear()
         stack.kill_orphans()
-        stack.remove_sockets()
+        if stack.state.ports:
+            stack.s3().remove_sockets()
         (home / "env").unlink(missing_ok=True)
         if not delete:
             state.save(home, stack.state)

@@ -103,6 +103,13 @@ class SeaweedFS:
             path.touch(mode=0o600)
             path.write_text(content)
 
+    def remove_sockets(self) -> None:
+        """Remove the sockets that a killed server leaves in /tmp, where it has no option to put them elsewhere."""
+        for port in (self.master_port, self.volume_port, self.filer_port, self.s3_port):
+            for number in (port, port + GRPC_OFFSET):
+                for leftover in Path("/tmp").glob(f"seaweedfs-*-{number}.sock"):
+                    leftover.unlink(missing_ok=True)
+
     def argv(self) -> list[str]:
         """The command that runs the server in the foreground; its working directory must be `directory`."""
         options = {

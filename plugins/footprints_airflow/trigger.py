@@ -23,11 +23,11 @@ class LandingTrigger(BaseEventTrigger):
     """Fires when deliveries wait in the ledger.
 
     It takes the messages of the SQS queue where there is one (enrols, then deletes), listens on the ledger's Postgres
-    channel, and asks the ledger every `poll_seconds` in case a notification was missed. Whenever it (re)connects it also
-    sweeps the bucket once, for the events that came while nothing listened.
+    channel, and asks the ledger every `poll_seconds` in case a notification was missed. Whenever it (re)connects it
+    also sweeps the bucket once, for the events that came while nothing listened.
 
-    It does not fire twice for the same waiting delivery within `poll_seconds`: a run takes all that waits, oldest first,
-    so while the oldest is the one that was announced, the run that will take it is still on its way.
+    It does not fire twice for the same waiting delivery and attempt within `poll_seconds`: a run takes all that waits,
+    oldest first, so while the oldest is the one that was announced, the run that will take it is still on its way.
     """
 
     def __init__(self, poll_seconds: float = 30.0) -> None:
@@ -46,7 +46,8 @@ class LandingTrigger(BaseEventTrigger):
         self._helpers = [asyncio.create_task(self._listen(settings))]
         if settings.sqs_queue_url:
             self._helpers.append(asyncio.create_task(self._take_messages(settings)))
-        announced, fired_at = None, 0.0
+        announced: tuple[int, int] | None = None
+        fired_at = 0.0
         try:
             while True:
                 with suppress(TimeoutError):
@@ -132,12 +133,17 @@ class LandingTrigger(BaseEventTrigger):
 
 
 def _settings() -> Settings:
+    """The settings; also imports, off the event loop, what `run` and its helpers need."""
+    import footprints.events
+    import footprints.sweep
+    import footprints.warehouse.migrate  # noqa: F401
     from footprints.settings import settings
 
     return settings()
 
 
-def _pending(settings: Settings) -> tuple[int, int | None]:
+def _pending(settings: Settings) -> tuple[int, tuple[int, int] | None]:
+    """How many deliveries wait; the oldest of them, and how often it was tried."""
     from sqlalchemy import text
 
     from footprints import ledger
@@ -145,9 +151,13 @@ def _pending(settings: Settings) -> tuple[int, int | None]:
 
     with engine(settings.need("warehouse_url")).connect() as connection:
         row = connection.execute(
-            text(f"SELECT count(*), min(delivery_id) {ledger.PENDING}"), {"timeout": settings.claim_timeout_minutes}
-        ).one()
-    return row[0], row[1]
+            text(
+                "SELECT delivery_id, n_attempts, count(*) OVER () AS n_pending"
+                f" {ledger.PENDING} ORDER BY delivery_id LIMIT 1"
+            ),
+            {"timeout": settings.claim_timeout_minutes},
+        ).one_or_none()
+    return (row.n_pending, (row.delivery_id, row.n_attempts)) if row else (0, None)
 
 
 def _sweep(settings: Settings) -> Any:

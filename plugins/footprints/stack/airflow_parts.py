@@ -56,6 +56,10 @@ def common_settings() -> dict[str, str]:
         "AIRFLOW__API__WORKERS": "1",
         # Low latency on an idle machine: a put must be a run within two seconds.
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",
+        # A supervisor that misses the exit of its task by a hair sleeps for this long before it looks again (5 s).
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        # A task whose supervisor was killed is given up after a minute, not five; its deliveries are then free again.
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         # Our few DAG files change when somebody edits them, and parsing them costs a core a second or two.
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",

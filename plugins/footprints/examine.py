@@ -1,0 +1,428 @@
+"""Reads, maps and checks a partner's file, chunk by chunk: the same for a delivery and for a check without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from footprints.contracts import Contract, Layout
+from footprints.errors import DeliveryError
+from footprints.harmonise import survey
+from footprints.harmonise.folding import fold
+from footprints.harmonise.mapping import Finding, Mapped, Mapper, to_frame
+from footprints.model import EXAMPLE_ROWS, Engine, ExpectationResult, Issue, Reject, Severity
+from footprints.quality.engine import Checker, Outcome
+from footprints.quality.suites import Suite, load_suite
+from footprints.readers import Chunk, Header, OpenFile, RaggedRow, Sheet, find_header, open_file
+from footprints.settings import Settings
+from footprints.warehouse.tables import TABLES
+
+T = TypeVar("T")
+MAX_VALUE = 200
+"""A reject keeps at most so many characters of a cell."""
+
+
+class Sink(Protocol):
+    """Where the good records and the rejects of a file go."""
+
+    def begin(self, layout: Layout, columns: tuple[str, ...]) -> None:
+        """A sheet begins; its records have these columns of the layout's core table."""
+
+    def records(self, records: pa.Table, row_numbers: npt.NDArray[np.int64]) -> None:
+        """Records of good rows, each with the number of its row."""
+
+    def rejects(self, rejects: list[Reject]) -> None:
+        """Rows that are not loaded."""
+
+
+@dataclass
+class _Tally:
+    n_rows: int = 0
+    example_rows: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Examination:
+    """What is known of a file after it was read to its end. Rows are counted over all sheets that were read."""
+
+    layouts: tuple[Layout, ...] = ()
+    engine: Engine = "gx"
+    rows_read: int = 0
+    rows_rejected: int = 0
+    issues: list[Issue] = field(default_factory=list)
+    results: list[ExpectationResult] = field(default_factory=list)
+    _tallies: dict[tuple[str, Severity, str | None, str], tuple[_Tally, Mapping[str, Any]]] = field(
+        default_factory=dict
+    )
+
+    def tally(
+        self, rule: str, severity: Severity, column: str | None, row_numbers: npt.NDArray[np.int64], **parameters: Any
+    ) -> None:
+        """Counts rows that a rule hit."""
+        key = (rule, severity, column, repr(sorted(parameters.items())))
+        tally, _ = self._tallies.setdefault(key, (_Tally(), parameters))
+        tally.n_rows += len(row_numbers)
+        room = EXAMPLE_ROWS - len(tally.example_rows)
+        tally.example_rows.extend(int(n) for n in row_numbers[:room])
+
+    def close(self) -> None:
+        """Turns what was counted into issues, the gravest and most frequent first."""
+        order = {"hold": 0, "reject": 1, "flag": 2, "note": 3}
+        for (rule, severity, column, _), (tally, parameters) in self._tallies.items():
+            if tally.n_rows:
+                self.issues.append(
+                    Issue(rule, severity, column, tally.n_rows, tuple(sorted(tally.example_rows)), dict(parameters))
+                )
+        self._tallies.clear()
+        self.issues.sort(key=lambda i: (order[i.severity], -i.n_rows, i.rule, i.column or ""))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A sheet to be read, by the layout that it matches."""
+
+    layout: Layout
+    sheet: Sheet
+    header: Header
+
+
+def examine(
+    path: Path, file_name: str, contract: Contract, settings: Settings, sink: Sink, *, today: date, privacy_key: str
+) -> Examination:
+    """Reads the file by the contract and gives good records and rejects to the sink.
+
+    `file_name` is the partner's own, `today` the day that date rules refer to (the day of receipt, so that a rebuild judges
+    as the first load did).
+
+    Raises DeliveryError where the file as a whole cannot be taken. The examination's issues may hold it too.
+    """
+    opened, parts = _open(path, file_name, contract, settings)
+    examination = Examination(layouts=tuple(part.layout for part in parts))
+    if opened.detected:
+        examination.issues.append(Issue("encoding.detected", "note", parameters=dict(opened.detected)))
+    for part in parts:
+        _examine_part(part, opened, contract, settings, sink, examination, today, privacy_key)
+    if examination.rows_read == 0:
+        raise DeliveryError("file.empty")
+    share = examination.rows_rejected / examination.rows_read
+    if share > contract.max_reject_share:
+        examination.issues.append(
+            Issue("gate.rejects", "hold", parameters={"share": round(share, 4), "limit": contract.max_reject_share})
+        )
+    examination.close()
+    return examination
+
+
+def _open(path: Path, file_name: str, contract: Contract, settings: Settings) -> tuple[OpenFile, list[Part]]:
+    """The file and the sheets of it that some layout knows.
+
+    A layout may say how text is encoded and delimited, so a file that no layout knows as detected is tried so too.
+    """
+    opened = open_file(path, settings.max_unpacked_bytes)
+    parts = _match(opened, file_name, contract)
+    if not parts and opened.format == "csv":
+        overrides = {(layout.read.encoding, layout.read.delimiter) for layout in contract.layouts} - {(None, None)}
+        for encoding, delimiter in sorted(overrides, key=str):
+            retried = open_file(path, settings.max_unpacked_bytes, encoding=encoding, delimiter=delimiter)
+            if parts := _match(retried, file_name, contract):
+                return retried, parts
+    elif parts and opened.format == "csv":
+        read = parts[0].layout.read
+        if read.encoding or read.delimiter:
+            opened = open_file(path, settings.max_unpacked_bytes, encoding=read.encoding, delimiter=read.delimiter)
+            parts = _match(opened, file_name, contract)
+    if not parts:
+        found = [
+            cell.strip() for sheet in opened.sheets[:1] for row in sheet.preview[:1] for cell in row if cell.strip()
+        ]
+        raise DeliveryError(
+            "layout.unknown",
+            expected=[f"{layout.name}: {', '.join(layout.match.headers)}" for layout in contract.layouts],
+            found=_names_only(found),
+        )
+    return opened, parts
+
+
+def _names_only(cells: list[str]) -> list[str]:
+    """First-row cells that may be shown as header names: a headerless file's first row is data, and stays unsaid."""
+    if any(cell.replace(".", "", 1).replace("-", "").isdigit() or len(cell) > 60 or "@" in cell for cell in cells):
+        return []
+    return cells[:40]
+
+
+def _match(opened: OpenFile, file_name: str, contract: Contract) -> list[Part]:
+    """The first layout that fits some sheet, and those with `also` that fit another sheet."""
+    import re
+
+    parts: list[Part] = []
+    for layout in contract.layouts:
+        if parts and not layout.also:
+            continue
+        if layout.read.format is not None and layout.read.format != opened.format:
+            continue
+        if layout.match.file is not None and not re.search(layout.match.file, file_name, re.IGNORECASE):
+            continue
+        for sheet in opened.sheets:
+            if layout.read.records is not None and opened.format == "json" and sheet.name != layout.read.records:
+                continue
+            if any(part.sheet is sheet for part in parts):
+                continue
+            header = _survey_header(sheet, layout) if layout.survey else find_header(sheet, layout)
+            if header is not None:
+                parts.append(Part(layout, sheet, header))
+                break
+    return parts
+
+
+def _survey_header(sheet: Sheet, layout: Layout) -> Header | None:
+    """The header of a survey export, whose names may carry groups or be labels; Kobo's label row under it is no data."""
+    from dataclasses import replace
+
+    assert layout.survey is not None
+    form = survey.load_form(layout.survey.form)
+    anywhere = replace(layout, match=replace(layout.match, headers=(), not_headers=()))
+    header = find_header(sheet, anywhere)
+    if header is None:
+        return None
+    names = survey.rename_headers(header.names, form)
+    if not {fold(h) for h in layout.match.headers} <= {fold(name) for name in names}:
+        return None
+    if header.rows_before_data < len(sheet.preview):
+        first = dict(zip(names, sheet.preview[header.rows_before_data], strict=False))
+        if survey.is_label_row(first, form):
+            return Header(header.names, header.rows_before_data + 1)
+    return header
+
+
+def _examine_part(
+    part: Part,
+    opened: OpenFile,
+    contract: Contract,
+    settings: Settings,
+    sink: Sink,
+    examination: Examination,
+    today: date,
+    privacy_key: str,
+) -> None:
+    layout, sheet, header = part.layout, part.sheet, part.header
+    repeats = _repeats(opened, layout)
+    mapper = Mapper(contract, layout, header, privacy_key, repeats)
+    examination.issues.extend(mapper.notes)
+
+    def on_ragged(row: RaggedRow) -> None:
+        examination.rows_read += 1
+        examination.rows_rejected += 1
+        examination.tally(
+            "row.ragged", "reject", None, np.array([row.row_number]), expected=row.expected, found=row.found
+        )
+        sink.rejects([Reject(row.row_number, ("row.ragged",), (), sheet.name)])
+
+    # A survey's rows are joined with its repeats and stay few; a stream is mapped while the one before is written.
+    chunk_rows = settings.chunk_rows
+    chunks = prefetch(map(mapper.keep_rows, sheet.chunks(header, chunk_rows, on_ragged)))
+    checkers: list[Checker] | None = None
+    begun = False
+    first, rest = next(chunks, None), chunks
+    if first is None:
+        return
+    second = next(rest, None)
+    for chunk in _again(first, second, rest):
+        examination.rows_read += len(chunk.row_numbers)
+        mapped = mapper.map(chunk)
+        frame = to_frame(mapped.records)
+        if checkers is None:
+            small = second is None and len(frame) <= settings.gx_rows
+            examination.engine = "gx" if small and examination.engine == "gx" else "masks"
+            checkers = _checkers(contract, layout, settings, examination.engine, today)
+        if not begun:
+            sink.begin(layout, tuple(name for name in mapped.records.column_names if name != "record_key"))
+            begun = True
+        findings = mapped.findings + [
+            finding
+            for checker in checkers
+            for outcome in checker.add(frame)
+            if (finding := _row_finding(outcome, mapped, mapper)) is not None
+        ]
+        bad = _settle(findings, mapped, mapper, contract, examination, sink)
+        good = ~bad[mapped.row_of]
+        numbers = chunk.row_numbers[mapped.row_of]
+        records = mapped.records
+        if not good.all():
+            records, numbers = records.filter(pa.array(good)), numbers[good]
+        sink.records(records, numbers)
+    for checker in checkers or []:
+        for outcome in checker.finish():
+            examination.results.append(outcome.result)
+            _delivery_issue(outcome, mapper, examination)
+
+
+def prefetch(items: Iterator[T]) -> Iterator[T]:
+    """The same items, the next one always being made in a second thread: reading goes on while Postgres writes."""
+    end = object()
+    with ThreadPoolExecutor(1, "prefetch") as pool:
+        future = pool.submit(next, items, end)
+        while True:
+            item = future.result()
+            if item is end:
+                return
+            future = pool.submit(next, items, end)
+            yield item  # type: ignore[misc]
+
+
+def _again(first: Chunk, second: Chunk | None, rest: Iterator[Chunk]) -> Iterator[Chunk]:
+    yield first
+    if second is not None:
+        yield second
+        yield from rest
+
+
+def _repeats(opened: OpenFile, layout: Layout) -> dict[str, pd.DataFrame]:
+    """The sheets of repeats that a survey export has, whole and as text."""
+    repeats: dict[str, pd.DataFrame] = {}
+    if layout.survey is None:
+        return repeats
+    for name, where in layout.survey.repeats.items():
+        for sheet in opened.sheets:
+            if fold(sheet.name) == fold(where["sheet"]) and sheet.preview:
+                from footprints.readers.table import unique_names
+
+                header = Header(unique_names(sheet.preview[0]), 1)
+                frames = [
+                    pd.DataFrame({column: cells.to_pylist() for column, cells in chunk.columns.items()})
+                    for chunk in sheet.chunks(header, 100_000, lambda row: None)
+                ]
+                if frames:
+                    repeats[name] = pd.concat(frames, ignore_index=True)
+    return repeats
+
+
+def _checkers(contract: Contract, layout: Layout, settings: Settings, engine: Engine, today: date) -> list[Checker]:
+    """The source's suites that speak of this layout, and the suite of its core table."""
+    table_suite = settings.expectations_dir / "_tables" / f"{layout.table}.json"
+    paths = [*contract.suites(), *([table_suite] if table_suite.exists() else [])]
+    columns = tuple(TABLES[layout.table].columns)
+    suites = [suite for path in paths if _applies(suite := load_suite(path), layout)]
+    return [Checker(suite, engine, columns=columns, today=today) for suite in suites]
+
+
+def _applies(suite: Suite, layout: Layout) -> bool:
+    """A suite may name the table or the layouts that it speaks of in its `meta`."""
+    return suite.meta.get("table", layout.table) == layout.table and layout.name in suite.meta.get(
+        "layouts", [layout.name]
+    )
+
+
+def _row_finding(outcome: Outcome, mapped: Mapped, mapper: Mapper) -> Finding | None:
+    if outcome.failed is None or not outcome.failed.any():
+        return None
+    rows = np.zeros(len(mapped.chunk.row_numbers), bool)
+    rows[mapped.row_of[outcome.failed]] = True
+    return Finding(outcome.rule, outcome.row_severity, _provider(outcome, mapper), rows, _parameters(outcome))
+
+
+def _provider(outcome: Outcome, mapper: Mapper) -> str | None:
+    """The partner's own header of what an expectation is about; our column's name where it has none."""
+    names = [h for column in outcome.columns for h in (mapper.from_headers.get(column) or [column])]
+    names = [name for name in dict.fromkeys(names) if not name.startswith("_")]
+    return ", ".join(names) or None
+
+
+def _parameters(outcome: Outcome) -> dict[str, Any]:
+    """What an expectation asks for, as a message needs it."""
+    shown = {}
+    for name, value in outcome.expectation.kwargs.items():
+        if isinstance(value, list):
+            shown[name] = [str(v) for v in value[:20]]
+        elif isinstance(value, str | int | float | bool):
+            shown[name] = value
+        elif value is not None and not isinstance(value, dict):
+            shown[name] = str(value)
+    return shown
+
+
+def _settle(
+    findings: list[Finding],
+    mapped: Mapped,
+    mapper: Mapper,
+    contract: Contract,
+    examination: Examination,
+    sink: Sink,
+) -> npt.NDArray[np.bool_]:
+    """Counts what was found in a chunk, sends its rejects to the sink, and returns which of its rows are rejected."""
+    chunk = mapped.chunk
+    no_consent = np.zeros(len(chunk.row_numbers), bool)
+    for finding in findings:
+        if finding.rule == "consent.none":
+            no_consent |= finding.rows
+    bad = np.zeros(len(chunk.row_numbers), bool)
+    reasons: dict[int, tuple[list[str], list[str]]] = {}
+    for finding in findings:
+        # Of who did not consent nothing is said but that.
+        rows = finding.rows if finding.rule == "consent.none" else finding.rows & ~no_consent
+        if not rows.any():
+            continue
+        positions = np.flatnonzero(rows)
+        examination.tally(
+            finding.rule, finding.severity, finding.column, chunk.row_numbers[positions], **finding.parameters
+        )
+        if finding.severity != "reject":
+            continue
+        bad |= rows
+        for position in positions.tolist():
+            rules, columns = reasons.setdefault(position, ([], []))
+            rules.append(finding.rule)
+            if finding.column is not None:
+                columns.append(finding.column)
+    if reasons:
+        originals = {renamed: original for original, renamed in mapper.renamed.items()}
+        show = contract.show_values
+        rejects = []
+        for position in sorted(reasons):
+            rules, columns = reasons[position]
+            columns = list(dict.fromkeys(columns))
+            values = None
+            if show and not no_consent[position]:
+                values = {}
+                for column in columns:
+                    original = originals.get(column, column)
+                    hidden = original in mapper.dropped or original in mapper.hashed
+                    if original in chunk.columns and not hidden:
+                        values[column] = (chunk.columns[original][position].as_py() or "")[:MAX_VALUE]
+            rejects.append(
+                Reject(
+                    int(chunk.row_numbers[position]), tuple(dict.fromkeys(rules)), tuple(columns), chunk.sheet, values
+                )
+            )
+        sink.rejects(rejects)
+        examination.rows_rejected += len(rejects)
+    return bad
+
+
+def _delivery_issue(outcome: Outcome, mapper: Mapper, examination: Examination) -> None:
+    """What an expectation says about the delivery as a whole, once all of it was seen."""
+    severity = outcome.delivery_severity
+    n_rows = int(np.count_nonzero(outcome.failed)) if outcome.failed is not None else 0
+    if severity is None and n_rows:
+        # Uniqueness is only known at the end, when its rows are staged already: the file waits for a person.
+        severity = "hold" if outcome.row_severity == "reject" else outcome.row_severity
+    if severity is not None:
+        examination.issues.append(
+            Issue(outcome.rule, severity, _provider(outcome, mapper), n_rows, (), _parameters(outcome))
+        )
+
+
+def file_name(key: str) -> str:
+    """The partner's own name of a file, from an object key."""
+    return key.rsplit("/", 1)[-1]
+
+
+__all__ = ["Examination", "Part", "Sink", "examine", "file_name", "prefetch"]

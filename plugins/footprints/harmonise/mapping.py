@@ -1,0 +1,387 @@
+"""A chunk of a partner's rows as records of a core table, by the layout of the contract."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from footprints.contracts import Column, Contract, Layout
+from footprints.errors import ContractError, DeliveryError
+from footprints.harmonise import survey
+from footprints.harmonise.folding import fold
+from footprints.harmonise.values import ARROW_TYPES, Parsed, Unreadable, cell_parser, parse_column
+from footprints.model import Issue, Severity
+from footprints.readers.table import Chunk, Header
+from footprints.warehouse.tables import TABLES
+
+Mask = npt.NDArray[np.bool_]
+
+TEXT = pa.large_string()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one rule found in a chunk: which of its rows (mask), in which column of the partner's."""
+
+    rule: str
+    severity: Severity
+    column: str | None
+    rows: Mask
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A chunk after mapping.
+
+    `records` has the columns of the core table that the layout fills, then `record_key` (large_string); `row_of` gives
+    for each record the position of its row in the chunk.
+    """
+
+    chunk: Chunk
+    records: pa.Table
+    row_of: npt.NDArray[np.int64]
+    findings: list[Finding]
+
+
+class Mapper:
+    """Maps the chunks of one sheet. `header` is the sheet's, `repeats` the other sheets of a survey, by name of the repeat.
+
+    Raises DeliveryError where columns that the layout cannot do without are missing, or forbidden ones are there.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        layout: Layout,
+        header: Header,
+        privacy_key: str,
+        repeats: Mapping[str, pd.DataFrame] | None = None,
+    ) -> None:
+        self.contract = contract
+        self.layout = layout
+        self.table = TABLES[layout.table]
+        self.repeats = repeats or {}
+        self.privacy_key = privacy_key.encode()
+        self.form = survey.load_form(layout.survey.form) if layout.survey else None
+        names = tuple(survey.rename_headers(header.names, self.form)) if self.form else header.names
+        self.dropped = {name for name in header.names if _matches(layout.drop, name)}
+        self.hashed = {name for name in header.names if _matches(layout.hash, name)}
+        self.headers = {fold(name): name for name in reversed(names)}
+        self.renamed = dict(zip(header.names, names, strict=True))
+        self.unpivoted = self._unpivoted(names)
+        self.pseudo = self._pseudo()
+        self.skip = [(self._find(h), re.compile(p)) for h, p in layout.read.skip_rows_where.items()]
+        self.columns = [self._completed(column) for column in layout.columns]
+        self.from_headers = {column.target: self._headers_of(column) for column in self.columns}
+        self._check_targets()
+        self.notes = self._check_headers(names)
+
+    def _find(self, name: str) -> str | None:
+        return self.headers.get(fold(name))
+
+    def _headers_of(self, column: Column) -> list[str]:
+        """The headers of this file that a column reads: the first synonym there is, or all of `from_any`."""
+        if column.any_of:
+            return [h for name in column.any_of if (h := self._find(name)) is not None]
+        for name in column.source:
+            if name in self.pseudo:
+                return [name]
+            if (header := self._find(name)) is not None:
+                return [header]
+        return []
+
+    def _completed(self, column: Column) -> Column:
+        """The column as the core table needs it: NOT NULL there is required here."""
+        target = column.target
+        if not target.startswith("_") and target not in self.table.columns:
+            raise ContractError(
+                f"{self.contract.source}: layout {self.layout.name}: core.{self.table.name} has no column {target}"
+            )
+        needed = target in self.table.required and target not in self.table.defaults
+        if needed or (column.type == "count" and f"{target}_low" in self.table.required):
+            return replace(column, required=True)
+        return column
+
+    def _check_targets(self) -> None:
+        """Raises ContractError where a column that the core table needs is not filled by the layout."""
+        filled = {column.target for column in self.layout.columns}
+        for column in self.layout.columns:
+            if column.type == "count" and f"{column.target}_low" in self.table.columns:
+                filled |= {f"{column.target}_low", f"{column.target}_high", "is_withheld"}
+        if self.layout.survey is not None:
+            filled |= {"answers", "age_group", *self.layout.survey.repeats}
+        if unfilled := sorted(self.table.required - set(self.table.defaults) - filled):
+            raise ContractError(
+                f"{self.contract.source}: layout {self.layout.name}: core.{self.table.name} needs {', '.join(unfilled)}"
+            )
+
+    def _unpivoted(self, names: Iterable[str]) -> list[tuple[str, dict[str, str]]]:
+        """The headers that give records of their own, each with its pseudo-columns."""
+        unpivot = self.layout.unpivot
+        if unpivot is None:
+            return []
+        if unpivot.pattern is not None:
+            pattern = re.compile(unpivot.pattern)
+            return [(name, found.groupdict(default="")) for name in names if (found := pattern.fullmatch(name))]
+        return [(h, dict(entry.set)) for entry in unpivot.columns if (h := self._find(entry.header)) is not None]
+
+    def _pseudo(self) -> set[str]:
+        if self.layout.unpivot is None:
+            return set()
+        return {"_name", "_value", *(key for _, values in self.unpivoted for key in values)}
+
+    def _check_headers(self, names: Iterable[str]) -> list[Issue]:
+        missing = [
+            " / ".join(column.source or column.any_of)
+            for column in self.columns
+            if (column.source or column.any_of) and not self.from_headers[column.target]
+        ]
+        fatal = [
+            " / ".join(column.source or column.any_of)
+            for column in self.columns
+            if column.required and column.value is None and not self.from_headers[column.target]
+        ]
+        if self.layout.unpivot is not None and not self.unpivoted:
+            fatal.append(self.layout.unpivot.pattern or " / ".join(c.header for c in self.layout.unpivot.columns))
+        if fatal:
+            raise DeliveryError("columns.missing", columns=sorted(set(fatal)))
+        used = {h for headers in self.from_headers.values() for h in headers}
+        used |= {name for name, _ in self.unpivoted} | {h for h, _ in self.skip if h is not None}
+        if self.form is not None and self.layout.survey is not None:
+            used |= {name for name in names if name.split("/")[0] in self.form.questions}
+            used |= {where["index"] for where in self.layout.survey.repeats.values()}
+            used.add(self.layout.survey.consent_column)
+        unused = [name for name in names if name not in used]
+        if unused and self.layout.unknown_columns == "refuse":
+            raise DeliveryError("columns.unexpected", columns=unused)
+        notes = []
+        if missing:
+            notes.append(Issue("columns.missing", "flag", parameters={"columns": sorted(set(missing))}))
+        if unused:
+            notes.append(Issue("columns.dropped", "note", parameters={"columns": unused}))
+        return notes
+
+    def keep_rows(self, chunk: Chunk) -> Chunk:
+        """The chunk without the rows that the contract says are no data (totals, footnotes)."""
+        if not self.skip:
+            return chunk
+        by_name = {self.renamed.get(name, name): cells for name, cells in chunk.columns.items()}
+        skip = np.zeros(len(chunk.row_numbers), bool)
+        for header, pattern in self.skip:
+            if header is not None:
+                cells = pc.fill_null(pc.utf8_trim_whitespace(by_name[header]), "").to_pylist()
+                skip |= np.fromiter((pattern.search(cell) is not None for cell in cells), bool, len(cells))
+        if not skip.any():
+            return chunk
+        keep = pa.array(~skip)
+        return Chunk(
+            chunk.sheet, chunk.row_numbers[~skip], {name: cells.filter(keep) for name, cells in chunk.columns.items()}
+        )
+
+    def map(self, chunk: Chunk) -> Mapped:
+        """Maps a chunk that `keep_rows` has seen."""
+        n = len(chunk.row_numbers)
+        findings: list[Finding] = []
+        texts = self._private(chunk)
+        assembled = self._assemble(texts, n, findings)
+        long, row_of = self._long(texts, n, findings)
+        arrays: dict[str, pa.Array] = {}
+        for column in self.columns:
+            arrays |= self._column(column, texts, long, row_of, n, findings)
+        if assembled is not None:
+            frame = assembled.frame
+            for name in frame.columns:
+                arrays[name] = pa.array(frame[name].to_list(), TEXT)
+        key = _record_key([arrays[name] for name in self.layout.record_key])
+        self._key_is_there(key, row_of, n, findings)
+        columns = {name: array for name, array in arrays.items() if not name.startswith("_")}
+        return Mapped(chunk, pa.table(columns | {"record_key": key}), row_of, findings)
+
+    def _private(self, chunk: Chunk) -> dict[str, pa.Array]:
+        """The chunk's cells by our name of each header, without what the contract drops, with identifiers hashed."""
+        texts: dict[str, pa.Array] = {}
+        for name, cells in chunk.columns.items():
+            if name in self.dropped:
+                continue
+            if name in self.hashed:
+                encoded = pc.dictionary_encode(pc.utf8_trim_whitespace(cells))
+                hashes = [self._hash(text) for text in encoded.dictionary.to_pylist()]
+                cells = pc.take(pa.array(hashes, TEXT), encoded.indices)
+            texts[self.renamed.get(name, name)] = cells
+        return texts
+
+    def _hash(self, text: str | None) -> str | None:
+        """HMAC-SHA256 of an identifier, 128 bits in hex; equal identifiers stay equal, under a key that no table holds."""
+        return hmac.new(self.privacy_key, text.encode(), hashlib.sha256).hexdigest()[:32] if text else None
+
+    def _assemble(self, texts: dict[str, pa.Array], n: int, findings: list[Finding]) -> survey.SurveyFrame | None:
+        """Answers and repeats of a survey. Ordinary columns then read the form's codes instead of labels."""
+        spec = self.layout.survey
+        if self.form is None or spec is None:
+            return None
+        main = survey.normalise(pd.DataFrame({name: cells.to_pylist() for name, cells in texts.items()}), self.form)
+        for name in main.columns:
+            texts[name] = pa.array(main[name].where(main[name].notna(), None).to_list(), TEXT)
+        mapped = {header for headers in self.from_headers.values() for header in headers}
+        result = survey.assemble(
+            main,
+            self.repeats,
+            self.form,
+            {
+                "consent": {"column": spec.consent_column, "yes": list(spec.consent_yes)},
+                "repeats": spec.repeats,
+                "age": next(iter(self.from_headers.get("age", [])), "age"),
+            },
+            mapped,
+        )
+        findings.append(Finding("consent.none", "reject", spec.consent_column, np.asarray(result.no_consent)))
+        for issue in result.issues:
+            severity: Severity = "reject" if issue.severity == "reject" else "flag"
+            findings.append(Finding(issue.rule, severity, issue.column, np.asarray(issue.mask)))
+        return result
+
+    def _long(
+        self, texts: dict[str, pa.Array], n: int, findings: list[Finding]
+    ) -> tuple[dict[str, pa.Array], npt.NDArray[np.int64]]:
+        """The pseudo-columns of an unpivoted chunk, and each record's row. Rows without any record are found out."""
+        unpivot = self.layout.unpivot
+        if unpivot is None:
+            return {}, np.arange(n, dtype=np.int64)
+        drop = pa.array([fold(v) for v in unpivot.drop] + [""], TEXT)
+        values: list[pa.Array] = []
+        rows: list[npt.NDArray[np.int64]] = []
+        for name, _ in self.unpivoted:
+            cells = pc.utf8_trim_whitespace(texts[name])
+            keep = pc.invert(pc.is_in(pc.utf8_lower(pc.fill_null(cells, "")), value_set=drop))
+            values.append(cells.filter(keep))
+            rows.append(np.flatnonzero(keep.to_numpy(zero_copy_only=False)))
+        row_of = np.concatenate(rows) if rows else np.zeros(0, np.int64)
+        empty = np.ones(n, bool)
+        empty[row_of] = False
+        if empty.any():
+            findings.append(Finding("no_value", "reject", None, empty))
+        long = {"_value": pa.chunked_array(values, TEXT).combine_chunks()}
+        lengths = [len(r) for r in rows]
+        for pseudo in self.pseudo - {"_value"}:
+            labels = [name if pseudo == "_name" else found.get(pseudo, "") for name, found in self.unpivoted]
+            long[pseudo] = pc.take(pa.array(labels, TEXT), pa.array(np.repeat(np.arange(len(labels)), lengths)))
+        return long, row_of
+
+    def _column(
+        self,
+        column: Column,
+        texts: Mapping[str, pa.Array],
+        long: Mapping[str, pa.Array],
+        row_of: npt.NDArray[np.int64],
+        n: int,
+        findings: list[Finding],
+    ) -> dict[str, pa.Array]:
+        """A target column (and the bounds of a count) as arrays over the records."""
+        headers = self.from_headers[column.target]
+        if column.value is not None:
+            value = cell_parser(column, self.contract.countries)(str(column.value))
+            constant = pa.array([value], ARROW_TYPES[column.type])
+            parsed = Parsed(
+                pc.take(constant, pa.array(np.zeros(len(row_of), np.int64))), np.zeros(len(row_of), bool), ""
+            )
+            is_long = True
+        elif not headers:
+            parsed = Parsed(pa.nulls(len(row_of), ARROW_TYPES[column.type]), np.zeros(len(row_of), bool), "")
+            is_long = True
+        else:
+            is_long = headers[0] in self.pseudo
+            cells = long[headers[0]] if is_long else self._first_filled([texts[h] for h in headers if h in texts])
+            parsed = parse_column(cells, column, self.layout.read.null_values, self.contract.countries)
+        provider = None if not headers else headers[0]
+        if is_long and provider is not None and self.layout.unpivot is not None:
+            provider = None if provider.startswith("_") else provider
+
+        def on_rows(flags: Mask) -> Mask:
+            if not is_long or self.layout.unpivot is None:
+                return flags
+            out = np.zeros(n, bool)
+            out[row_of[flags]] = True
+            return out
+
+        parameters: dict[str, Any] = {}
+        if parsed.rule == "type.date":
+            parameters = {"formats": list(column.formats)}
+        if parsed.bad.any():
+            severity: Severity = "flag" if column.on_error == "flag" else "reject"
+            findings.append(Finding(parsed.rule, severity, provider or column.target, on_rows(parsed.bad), parameters))
+        if parsed.repaired is not None:
+            findings.append(Finding("mojibake.repaired", "note", provider or column.target, on_rows(parsed.repaired)))
+        values = parsed.values
+        if column.default is not None:
+            values = pc.fill_null(values, pa.scalar(self._default(column), ARROW_TYPES[column.type]))
+        withheld = parsed.withheld if parsed.withheld is not None else np.zeros(len(values), bool)
+        if column.required and (values.null_count or (not len(headers) and column.value is None)):
+            empty = values.is_null().to_numpy(zero_copy_only=False) & ~parsed.bad & ~withheld
+            if empty.any():
+                findings.append(Finding("required", "reject", provider or column.target, on_rows(empty)))
+        out = {column.target: values}
+        if column.type == "count" and f"{column.target}_low" in self.table.columns:
+            mark = pa.array(withheld)
+            out[f"{column.target}_low"] = pc.if_else(mark, column.interval[0], values)
+            out[f"{column.target}_high"] = pc.if_else(mark, column.interval[1], values)
+            out["is_withheld"] = mark
+        if self.layout.unpivot is not None and not is_long:
+            take = pa.array(row_of)
+            out = {name: pc.take(array, take) for name, array in out.items()}
+        return out
+
+    def _default(self, column: Column) -> Any:
+        try:
+            return cell_parser(column, self.contract.countries)(column.default or "")
+        except Unreadable:
+            raise ContractError(
+                f"{self.contract.source}: layout {self.layout.name}: the default of {column.target} is no {column.type}"
+            ) from None
+
+    def _first_filled(self, candidates: list[pa.Array]) -> pa.Array:
+        if len(candidates) == 1:
+            return candidates[0]
+        nulls = pa.array([v for v in self.layout.read.null_values] + [""], TEXT)
+        cleaned = []
+        for cells in candidates:
+            trimmed = pc.utf8_trim_whitespace(cells)
+            cleaned.append(pc.if_else(pc.is_in(trimmed, value_set=nulls), pa.scalar(None, TEXT), trimmed))
+        return pc.coalesce(*cleaned)
+
+    def _key_is_there(self, key: pa.Array, row_of: npt.NDArray[np.int64], n: int, findings: list[Finding]) -> None:
+        empty = pc.match_substring_regex(key, r"^\|*$").to_numpy(zero_copy_only=False)
+        if empty.any():
+            rows = np.zeros(n, bool)
+            rows[row_of[empty]] = True
+            headers = [h for name in self.layout.record_key for h in self.from_headers.get(name, [])]
+            findings.append(Finding("required", "reject", " + ".join(headers) or "record_key", rows))
+
+
+def _record_key(parts: list[pa.Array]) -> pa.Array:
+    texts = []
+    for part in parts:
+        if pa.types.is_timestamp(part.type):
+            part = pc.strftime(part, format="%Y-%m-%d")
+        texts.append(pc.fill_null(pc.cast(part, TEXT), ""))
+    return pc.binary_join_element_wise(*texts, pa.scalar("|", TEXT)) if len(texts) > 1 else texts[0]
+
+
+def _matches(patterns: Iterable[str], header: str) -> bool:
+    return any(re.fullmatch(pattern, header.strip(), re.IGNORECASE) for pattern in patterns)
+
+
+def to_frame(records: pa.Table) -> pd.DataFrame:
+    """The records as a pandas frame: text `str`, whole numbers `Int64`, numbers `float64`, dates `datetime64[s]`."""
+    types = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    return records.to_pandas(types_mapper=types.get)

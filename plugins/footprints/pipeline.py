@@ -1,0 +1,401 @@
+"""One delivery end to end: archived, examined, loaded in one transaction, answered with a receipt."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import psycopg
+import pyarrow as pa
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from footprints import ledger, receipts
+from footprints.contracts import Contract, Layout, find_contract
+from footprints.errors import DeliveryError, NotFoundError
+from footprints.examine import Examination, examine, file_name
+from footprints.model import Counts, Delivery, Issue, Language, Receipt, Reject
+from footprints.settings import Settings
+from footprints.storage import Store
+from footprints.trends import load_trends
+from footprints.warehouse.engine import driver, engine
+from footprints.warehouse.load import Merge, Stage, Version, copy_rejects
+from footprints.warehouse.reference import sync_source
+from footprints.warehouse.tables import TABLES
+
+RECEIPT_REJECTS = 1000
+"""A receipt lists so many rejects; all stand in `meta.reject`."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a delivery ended."""
+
+    delivery_id: int
+    state: str
+    source_id: str
+    counts: Counts
+
+
+class DatabaseSink:
+    """Stages good records in temporary tables and keeps rejects, within the caller's transaction."""
+
+    def __init__(self, connection: psycopg.Connection[Any], delivery_id: int) -> None:
+        self.connection = connection
+        self.delivery_id = delivery_id
+        self.stages: list[Stage] = []
+
+    def begin(self, layout: Layout, columns: tuple[str, ...]) -> None:
+        """Creates the stage of a sheet."""
+        self.stages.append(Stage(self.connection, layout, columns, len(self.stages) + 1))
+
+    def records(self, records: pa.Table, row_numbers: npt.NDArray[np.int64]) -> None:
+        """Copies records into the current stage."""
+        self.stages[-1].copy(records, row_numbers)
+
+    def rejects(self, rejects: list[Reject]) -> None:
+        """Copies rejects into quarantine."""
+        copy_rejects(self.connection, self.delivery_id, rejects)
+
+
+def process(delivery_id: int, settings: Settings) -> Verdict:
+    """Works through one claimed delivery and answers it; a delivery with a verdict already is left as it is.
+
+    Whatever is wrong with the file is a verdict. An exception means that we failed: nothing was changed, and the delivery
+    may be processed again. The receipt is written before the commit, so that no verdict is without its receipt.
+    """
+    warehouse = engine(settings.need("warehouse_url"))
+    store = Store(settings)
+    with warehouse.connect() as connection:
+        delivery = ledger.get(connection, delivery_id)
+    if delivery.state != "received":
+        return Verdict(delivery_id, delivery.state, delivery.source_id, delivery.counts)
+    with tempfile.TemporaryDirectory(prefix="footprints-") as folder:
+        path = Path(folder) / "object"
+        try:
+            delivery = _fetch(delivery, store, settings, path)
+        except DeliveryError as error:
+            with warehouse.begin() as connection:
+                return _quarantine(connection, delivery, [_hold(error)], store, settings)
+        except NotFoundError:
+            with warehouse.begin() as connection:
+                ledger.finish(connection, delivery_id, "superseded", reason="overwritten or deleted before it was read")
+            return Verdict(delivery_id, "superseded", delivery.source_id, Counts())
+        try:
+            with warehouse.begin() as connection:
+                return _load_and_answer(connection, delivery, path, store, settings)
+        except DeliveryError as error:
+            issues = [_hold(error)]
+        except (IntegrityError, psycopg.IntegrityError, psycopg.DataError) as error:
+            issues = [_hold(_refused(error))]
+        with warehouse.begin() as connection:
+            return _quarantine(connection, delivery, issues, store, settings)
+
+
+def _hold(error: DeliveryError) -> Issue:
+    return Issue(error.rule, "hold", parameters=error.parameters)
+
+
+def _refused(error: Exception) -> DeliveryError:
+    """A constraint of the warehouse that no check of ours foresaw: named, without the row that the driver would show."""
+    original = error.orig if isinstance(error, IntegrityError) else error
+    constraint = getattr(getattr(original, "diag", None), "constraint_name", None)
+    column = getattr(getattr(original, "diag", None), "column_name", None)
+    return DeliveryError("warehouse.refused", constraint=constraint or column or type(original).__name__)
+
+
+def _fetch(delivery: Delivery, store: Store, settings: Settings, path: Path) -> Delivery:
+    """The object in a file, archived; the delivery with its hash and archive key.
+
+    Raises DeliveryError where the object is too large or its key malformed, NotFoundError where its version is gone.
+    """
+    if not delivery.source_id or not delivery.partner_id:
+        raise DeliveryError("key.malformed")
+    if delivery.size_bytes > settings.max_object_bytes:
+        raise DeliveryError("file.too_large", limit=settings.max_object_bytes)
+    if delivery.archive_key is not None and store.exists(settings.archive(), delivery.archive_key):
+        sha256 = store.download(settings.archive(), delivery.archive_key, path)
+        return replace(delivery, sha256=sha256)
+    etag = delivery.object_version.split("@")[0]
+    sha256 = store.download(delivery.bucket, delivery.object_key, path, if_match=etag)
+    key = archive_key(delivery, sha256)
+    if not store.exists(settings.archive(), key):
+        store.put_file(settings.archive(), key, path)
+    return replace(delivery, sha256=sha256, archive_key=key)
+
+
+def archive_key(delivery: Delivery, sha256: str) -> str:
+    """Where the bytes of a delivery are kept for ever: `archive/<source>/dt=<date>/<sha256>.<ext>`."""
+    suffix = Path(file_name(delivery.object_key)).suffix.lower()
+    suffix = suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ""
+    return f"archive/{delivery.source_id}/dt={delivery.received_at.astimezone(UTC):%Y-%m-%d}/{sha256}{suffix}"
+
+
+def find_source(delivery: Delivery, settings: Settings) -> Contract:
+    """The contract of a delivery. Raises DeliveryError where the source is unknown, or another partner's."""
+    try:
+        contract = find_contract(settings.expectations_dir, delivery.source_id)
+    except NotFoundError:
+        raise DeliveryError("source.unknown", source=delivery.source_id) from None
+    if contract.partner.id != delivery.partner_id:
+        raise DeliveryError("source.unknown", source=delivery.source_id)
+    return contract
+
+
+def _load_and_answer(
+    connection: Connection, delivery: Delivery, path: Path, store: Store, settings: Settings
+) -> Verdict:
+    contract = find_source(delivery, settings)
+    sync_source(connection, contract)
+    first = _same_bytes(connection, delivery)
+    if first is not None:
+        answered = replace(delivery, state="duplicate", duplicate_of=first, finished_at=datetime.now(UTC))
+        return _answer(connection, answered, contract.partner.language, contract, [], store, settings)
+    loaded, issues = load(connection, delivery, path, contract, settings)
+    return _answer(connection, loaded, contract.partner.language, contract, issues, store, settings)
+
+
+def load(
+    connection: Connection, delivery: Delivery, path: Path, contract: Contract, settings: Settings
+) -> tuple[Delivery, list[Issue]]:
+    """Examines the file and merges it, within the caller's transaction; returns the delivery with its verdict, and issues.
+
+    Issues of severity `hold` give `quarantined`, and then nothing is merged. Raises DeliveryError where the file as a
+    whole cannot be taken.
+    """
+    raw = driver(connection)
+    for table in ("reject", "issue", "expectation_result", "snapshot"):
+        connection.execute(text(f"DELETE FROM meta.{table} WHERE delivery_id = :id"), {"id": delivery.delivery_id})
+    sink = DatabaseSink(raw, delivery.delivery_id)
+    examination = examine(
+        path,
+        file_name(delivery.object_key),
+        contract,
+        settings,
+        sink,
+        today=delivery.received_at.date(),
+        privacy_key=settings.need("privacy_key"),
+    )
+    delivery = replace(
+        delivery, layout="+".join(layout.name for layout in examination.layouts), engine=examination.engine
+    )
+    _keep_results(connection, delivery.delivery_id, examination)
+    issues = list(examination.issues)
+    if any(issue.severity == "hold" for issue in issues):
+        held = Counts(rows_read=examination.rows_read, rows_rejected=examination.rows_read)
+        return replace(delivery, state="quarantined", counts=held), issues
+    lock_source(connection, delivery.source_id)
+    # Another worker may have loaded the same bytes while this one read them.
+    if (first := _same_bytes(connection, delivery)) is not None:
+        connection.execute(text("DELETE FROM meta.reject WHERE delivery_id = :id"), {"id": delivery.delivery_id})
+        return replace(delivery, state="duplicate", duplicate_of=first), []
+    as_of = _as_of(delivery, sink.stages)
+    delivery = replace(delivery, as_of=as_of)
+    connection.execute(
+        text("UPDATE meta.delivery SET as_of = :as_of WHERE delivery_id = :id"),
+        {"as_of": as_of, "id": delivery.delivery_id},
+    )
+    trends = load_trends(settings.sql_dir)
+    version = Version(as_of, delivery.delivery_id)
+    merges = [stage.merge(delivery.source_id, version, trends) for stage in sink.stages]
+    for merge in merges:
+        issues.extend(merge.issues)
+    issues.extend(_merge_notes(merges))
+    _supersede(connection, merges)
+    counts = _counts(examination, merges)
+    return replace(delivery, state="loaded", counts=counts), issues
+
+
+def lock_source(connection: Connection, source_id: str) -> None:
+    """Serialises the merges of one source until the transaction ends; other sources go on."""
+    connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended('source ' || :source, 0))"), {"source": source_id}
+    )
+
+
+def _same_bytes(connection: Connection, delivery: Delivery) -> int | None:
+    """The delivery that already brought these bytes for this source, if any holds them."""
+    found: int | None = connection.execute(
+        text(
+            "SELECT min(delivery_id) FROM meta.delivery WHERE source_id = :source AND sha256 = :sha256"
+            " AND delivery_id <> :id AND state IN ('loaded', 'superseded')"
+        ),
+        {"source": delivery.source_id, "sha256": delivery.sha256, "id": delivery.delivery_id},
+    ).scalar()
+    return found
+
+
+def _as_of(delivery: Delivery, stages: list[Stage]) -> datetime:
+    """The moment that the delivery's facts are as of, by the first layout's rule; the time of receipt where it has none."""
+    for stage in stages:
+        rule = stage.layout.as_of
+        if "value" in rule:
+            return datetime.fromisoformat(rule["value"]).replace(tzinfo=UTC)
+        if "filename" in rule:
+            found = re.search(rule["filename"], file_name(delivery.object_key))
+            if found:
+                try:
+                    return datetime.strptime(found.group(1), rule["format"]).replace(tzinfo=UTC)
+                except ValueError:
+                    continue
+        if "column" in rule and (moment := stage.period(rule["column"])) is not None:
+            return moment
+    return delivery.received_at
+
+
+def _merge_notes(merges: list[Merge]) -> Iterator[Issue]:
+    gone = sum(merge.records_gone for merge in merges)
+    if gone:
+        ids = sorted({i for merge in merges for i in merge.gone_deliveries})
+        yield Issue("snapshot.superseded", "note", parameters={"n": gone, "deliveries": ids})
+    if older := sum(merge.records_older for merge in merges):
+        yield Issue("rows.older", "note", parameters={"n": older})
+
+
+def _supersede(connection: Connection, merges: list[Merge]) -> None:
+    """Deliveries of which no record is left are superseded."""
+    ids = sorted({i for merge in merges for i in merge.replaced_deliveries})
+    if ids:
+        tables = " ".join(
+            f"AND NOT EXISTS (SELECT FROM core.{t} c WHERE c.delivery_id = d.delivery_id)" for t in TABLES
+        )
+        connection.execute(
+            text(
+                "UPDATE meta.delivery d SET state = 'superseded' WHERE state = 'loaded'"
+                f" AND delivery_id = ANY(:ids) {tables}"
+            ),
+            {"ids": ids},
+        )
+
+
+def _counts(examination: Examination, merges: list[Merge]) -> Counts:
+    return Counts(
+        rows_read=examination.rows_read,
+        rows_loaded=sum(m.rows_loaded for m in merges),
+        rows_unchanged=sum(m.rows_unchanged for m in merges),
+        rows_rejected=examination.rows_rejected,
+        rows_duplicate=sum(m.rows_duplicate for m in merges),
+        records_added=sum(m.records_added for m in merges),
+        records_changed=sum(m.records_changed for m in merges),
+        records_unchanged=sum(m.records_unchanged for m in merges),
+        records_gone=sum(m.records_gone for m in merges),
+        records_older=sum(m.records_older for m in merges),
+    )
+
+
+def _keep_results(connection: Connection, delivery_id: int, examination: Examination) -> None:
+    if examination.results:
+        connection.execute(
+            text(
+                "INSERT INTO meta.expectation_result (delivery_id, result_number, suite, expectation_type, column_name,"
+                " severity, engine, n_checked, n_failed) VALUES (:delivery, :number, :suite, :expectation_type, :column,"
+                " :severity, :engine, :n_checked, :n_failed)"
+            ),
+            [{"delivery": delivery_id, "number": i, **vars(r)} for i, r in enumerate(examination.results, start=1)],
+        )
+
+
+def _quarantine(
+    connection: Connection, delivery: Delivery, issues: list[Issue], store: Store, settings: Settings
+) -> Verdict:
+    """The verdict on a file that cannot be taken as a whole, in its own transaction."""
+    contract = None
+    language: Language = "en"
+    try:
+        contract = find_source(delivery, settings)
+        language = contract.partner.language
+    except DeliveryError:
+        known = connection.execute(
+            text("SELECT language_code FROM meta.partner WHERE partner_id = :id"), {"id": delivery.partner_id}
+        ).scalar()
+        language = known or "en"
+    held = replace(delivery, state="quarantined")
+    return _answer(connection, held, language, contract, issues, store, settings)
+
+
+def _answer(
+    connection: Connection,
+    delivery: Delivery,
+    language: Language,
+    contract: Contract | None,
+    issues: list[Issue],
+    store: Store,
+    settings: Settings,
+) -> Verdict:
+    """Writes issues, receipt and verdict of a delivery; the caller commits."""
+    keys = receipts.keys(delivery)
+    delivery = replace(delivery, finished_at=datetime.now(UTC), receipt_key=keys[0])
+    connection.execute(text("DELETE FROM meta.issue WHERE delivery_id = :id"), {"id": delivery.delivery_id})
+    if issues:
+        connection.execute(
+            text(
+                "INSERT INTO meta.issue (delivery_id, issue_number, rule, severity, column_name, n_rows, example_rows,"
+                " parameters) VALUES (:delivery, :number, :rule, :severity, :column, :n_rows, :example_rows,"
+                " CAST(:parameters AS jsonb))"
+            ),
+            [
+                {
+                    "delivery": delivery.delivery_id,
+                    "number": number,
+                    **vars(issue),
+                    "example_rows": list(issue.example_rows),
+                    "parameters": json.dumps(issue.parameters, ensure_ascii=False),
+                }
+                for number, issue in enumerate(issues, start=1)
+            ],
+        )
+    receipt = make_receipt(connection, delivery, language, contract, issues)
+    document, page = receipts.write(receipt, contact=(contract.partner.contact or "") if contract else "")
+    store.put_bytes(delivery.bucket, keys[0], document, "application/json")
+    store.put_bytes(delivery.bucket, keys[1], page, "text/html; charset=utf-8")
+    ledger.finish(
+        connection,
+        delivery.delivery_id,
+        delivery.state,
+        counts=delivery.counts,
+        reason=next((issue.rule for issue in issues if issue.severity == "hold"), None),
+        sha256=delivery.sha256,
+        archive_key=delivery.archive_key,
+        layout=delivery.layout,
+        as_of=delivery.as_of,
+        engine=delivery.engine,
+        duplicate_of=delivery.duplicate_of,
+        receipt_key=keys[0],
+    )
+    return Verdict(delivery.delivery_id, delivery.state, delivery.source_id, delivery.counts)
+
+
+def make_receipt(
+    connection: Connection,
+    delivery: Delivery,
+    language: Language,
+    contract: Contract | None,
+    issues: list[Issue],
+) -> Receipt:
+    """The receipt of a delivery, with the first of its rejects from quarantine."""
+    rows = connection.execute(
+        text(
+            "SELECT row_number, rules, columns, sheet, provider_values FROM meta.reject WHERE delivery_id = :id"
+            " ORDER BY sheet, row_number LIMIT :limit"
+        ),
+        {"id": delivery.delivery_id, "limit": RECEIPT_REJECTS},
+    ).all()
+    n_rejects = connection.execute(
+        text("SELECT count(*) FROM meta.reject WHERE delivery_id = :id"), {"id": delivery.delivery_id}
+    ).scalar_one()
+    return Receipt(
+        delivery=delivery,
+        language=language,
+        title=contract.title[language] if contract else delivery.source_id,
+        issues=tuple(issues),
+        rejects=tuple(Reject(r[0], tuple(r[1]), tuple(r[2]), r[3], r[4]) for r in rows),
+        n_rejects=n_rejects,
+    )

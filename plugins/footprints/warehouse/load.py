@@ -1,0 +1,351 @@
+"""Loading one delivery inside one transaction: staged by COPY, then merged into the core table by record key.
+
+The result does not depend on the order in which deliveries arrive. Each has a version, (as_of, delivery_id); a record is
+stated by the delivery of the highest version that holds it (mode `append`: the lowest), and a snapshot removes what
+older deliveries said about the scope that it covers, whether they came before it or come after.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import psycopg
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from footprints.contracts import Layout
+from footprints.model import Issue, Reject
+from footprints.trends import TOUCH, TrendTable
+from footprints.warehouse.tables import TABLES
+
+CSV = "(FORMAT csv)"
+
+
+@dataclass(frozen=True)
+class Version:
+    """What orders the deliveries of a source."""
+
+    as_of: datetime
+    delivery_id: int
+
+
+@dataclass(frozen=True)
+class Merge:
+    """What a merge did, in rows of the file and records of the table."""
+
+    rows_loaded: int
+    rows_unchanged: int
+    rows_duplicate: int
+    records_added: int
+    records_changed: int
+    records_unchanged: int
+    records_gone: int
+    records_older: int
+    replaced_deliveries: tuple[int, ...]
+    """Deliveries of which at least one record was restated, changed or removed."""
+    gone_deliveries: tuple[int, ...]
+    """Deliveries of which a record was removed because this snapshot covers it and does not hold it."""
+    issues: tuple[Issue, ...]
+
+
+class Stage:
+    """The staged records of one sheet of one delivery: a temporary table that goes with the transaction."""
+
+    def __init__(self, connection: psycopg.Connection, layout: Layout, columns: Iterable[str], number: int) -> None:
+        self.connection = connection
+        self.layout = layout
+        self.columns = tuple(columns)
+        self.name = f"pg_temp.stage_{number}"
+        types = TABLES[layout.table].columns
+        definition = ", ".join(f"{c} {_sql_type(types[c])}" for c in self.columns)
+        self.execute(
+            f"CREATE TEMP TABLE stage_{number} (row_number bigint, record_key text, {definition}) ON COMMIT DROP"
+        )
+
+    def execute(self, query: str, parameters: dict[str, object] | None = None) -> psycopg.Cursor:
+        """Runs one statement of the load."""
+        return self.connection.execute(query.encode(), parameters)
+
+    def copy(self, records: pa.Table, row_numbers: np.ndarray) -> None:
+        """Copies records with the row of the file that each comes from."""
+        table = pa.table(
+            {"row_number": pa.array(row_numbers), "record_key": records["record_key"]}
+            | {c: records[c] for c in self.columns}
+        )
+        buffer = io.BytesIO()
+        pacsv.write_csv(table, buffer, pacsv.WriteOptions(include_header=False))
+        with self.connection.cursor() as cursor, cursor.copy(f"COPY {self.name} FROM STDIN {CSV}".encode()) as copy:
+            copy.write(buffer.getbuffer())
+
+    def period(self, column: str) -> datetime | None:
+        """The greatest value of a date or year column among the staged records, as UTC midnight."""
+        value = (
+            f"max(to_timestamp({column}::text, 'YYYY'))"
+            if TABLES[self.layout.table].columns[column] == "smallint"
+            else f"max({column}::timestamp AT TIME ZONE 'UTC')"
+        )
+        row = self.execute(f"SELECT {value} FROM {self.name}").fetchone()
+        return row[0] if row else None
+
+    def merge(self, source_id: str, version: Version, trends: Iterable[TrendTable]) -> Merge:
+        """Merges the staged records into the core table and notes the trend partitions that this touches.
+
+        The caller holds the source's lock, and the ledger already has the delivery's `as_of`.
+        """
+        table, columns = self.layout.table, self.columns
+        mine = {"source": source_id, "as_of": version.as_of, "delivery": version.delivery_id}
+        self.execute(f"ANALYZE {self.name}")
+        issues = self._repeated_keys()
+        covered = self._cover(source_id, version) if self.layout.mode == "snapshot" else "false"
+        touched = [trend for trend in trends if trend.core_table == table]
+        if self._is_first(source_id):
+            return self._insert_all(mine, touched, issues)
+        older_loses = ">" if self.layout.mode != "append" else "<"
+        same = ", ".join(f"s.{c}" for c in columns), ", ".join(f"c.{c}" for c in columns)
+        self.execute(
+            f"""
+            CREATE TEMP TABLE merging ON COMMIT DROP AS
+            SELECT s.record_key, s.row_number, c.delivery_id AS replaces,
+                CASE
+                    WHEN {covered} THEN 'older'
+                    WHEN c.record_key IS NULL THEN 'added'
+                    WHEN (d.as_of, d.delivery_id) {older_loses} (%(as_of)s, %(delivery)s) THEN 'older'
+                    WHEN ROW({same[0]}) IS NOT DISTINCT FROM ROW({same[1]}) THEN 'unchanged'
+                    ELSE 'changed'
+                END AS fate
+            FROM {self.name} s
+            LEFT JOIN core.{table} c ON c.source_id = %(source)s AND c.record_key = s.record_key
+            LEFT JOIN meta.delivery d ON d.delivery_id = c.delivery_id
+            """,
+            mine,
+        )
+        gone_from = self._remove_gone(source_id, version, touched)
+        for trend in touched:  # the partitions that changed records leave, then those that they come to
+            self._touch(trend, f"core.{table}", mine, "SELECT record_key FROM merging WHERE fate = 'changed'")
+            self._touch(trend, self.name, mine, "SELECT record_key FROM merging WHERE fate IN ('added', 'changed')")
+        self._insert(mine, "WHERE record_key IN (SELECT record_key FROM merging WHERE fate <> 'older')")
+        counts = dict(self.execute("SELECT fate, count(*) FROM merging GROUP BY fate").fetchall())
+        rows = dict(
+            self.execute(
+                """
+                SELECT loaded, count(*) FROM (
+                    SELECT row_number, bool_or(fate IN ('added', 'changed')) AS loaded FROM merging GROUP BY row_number
+                ) r GROUP BY loaded
+                """
+            ).fetchall()
+        )
+        replaced = self.execute(
+            "SELECT DISTINCT replaces FROM merging WHERE fate IN ('changed', 'unchanged')"
+        ).fetchall()
+        self.execute("DROP TABLE merging")
+        return Merge(
+            rows_loaded=rows.get(True, 0),
+            rows_unchanged=rows.get(False, 0),
+            rows_duplicate=self.rows_duplicate,
+            records_added=counts.get("added", 0),
+            records_changed=counts.get("changed", 0),
+            records_unchanged=counts.get("unchanged", 0),
+            records_gone=sum(gone_from.values()),
+            records_older=counts.get("older", 0),
+            replaced_deliveries=tuple(sorted(({r[0] for r in replaced} | set(gone_from)) - {version.delivery_id})),
+            gone_deliveries=tuple(sorted(set(gone_from) - {version.delivery_id})),
+            issues=tuple(issues),
+        )
+
+    def _is_first(self, source_id: str) -> bool:
+        """Whether the table holds nothing of this source, and no newer snapshot could cover what we bring."""
+        answer = self.execute(
+            f"""
+            SELECT NOT EXISTS (SELECT FROM core.{self.layout.table} WHERE source_id = %(source)s)
+            AND NOT EXISTS (
+                SELECT FROM meta.snapshot WHERE source_id = %(source)s AND core_table = %(table)s
+                AND delivery_id <> (SELECT max(delivery_id) FROM meta.snapshot WHERE source_id = %(source)s)
+            )
+            """,
+            {"source": source_id, "table": self.layout.table},
+        )
+        return answer.fetchone() == (True,)
+
+    def _insert_all(self, mine: dict[str, object], touched: list[TrendTable], issues: list[Issue]) -> Merge:
+        """The merge of a first delivery: nothing to compare with."""
+        for trend in touched:
+            self._touch(trend, self.name, mine)
+        n_records = self._insert(mine)
+        row = self.execute(f"SELECT count(DISTINCT row_number) FROM {self.name}").fetchone()
+        n_rows = row[0] if row else 0
+        return Merge(n_rows, 0, self.rows_duplicate, n_records, 0, 0, 0, 0, (), (), tuple(issues))
+
+    def _insert(self, mine: dict[str, object], where: str = "") -> int:
+        columns = self.columns
+        assignments = ", ".join(f"{c} = excluded.{c}" for c in ("delivery_id", "row_number", *columns))
+        conflict = f"ON CONFLICT (source_id, record_key) DO UPDATE SET {assignments}" if where else ""
+        return self.execute(
+            f"""
+            INSERT INTO core.{self.layout.table} (source_id, record_key, delivery_id, row_number, {", ".join(columns)})
+            SELECT %(source)s, record_key, %(delivery)s, row_number, {", ".join(columns)}
+            FROM {self.name} {where} {conflict}
+            """,
+            mine,
+        ).rowcount
+
+    def _repeated_keys(self) -> list[Issue]:
+        """Leaves one record of each key in the stage (mode `last`), or tells different ones apart (`split`).
+
+        Exact repeats are duplicates either way. Sets `rows_duplicate`: rows of which no record is left.
+        """
+        self.rows_duplicate = 0
+        self.execute(
+            f"""
+            CREATE TEMP TABLE repeated ON COMMIT DROP AS
+            SELECT record_key FROM {self.name} GROUP BY record_key HAVING count(*) > 1
+            """
+        )
+        if self.execute("SELECT NOT EXISTS (SELECT FROM repeated)").fetchone() == (True,):
+            self.execute("DROP TABLE repeated")
+            return []
+        columns = ", ".join(self.columns)
+        # A repeat of the same row of the file (one record stated by two of its cells) counts by content too.
+        self.execute(
+            f"""
+            CREATE TEMP TABLE losing ON COMMIT DROP AS
+            SELECT ctid AS place, row_number, nth_same > 1 AS is_exact, nth_content
+            FROM (
+                SELECT s.ctid, s.row_number, s.record_key,
+                    row_number() OVER (PARTITION BY record_key, ROW({columns})::text ORDER BY s.row_number DESC) AS nth_same,
+                    row_number() OVER (PARTITION BY record_key ORDER BY s.row_number DESC) AS nth,
+                    dense_rank() OVER (PARTITION BY record_key ORDER BY ROW({columns})::text) AS nth_content
+                FROM {self.name} s WHERE record_key IN (SELECT record_key FROM repeated)
+            ) r WHERE {"nth_same > 1" if self.layout.on_repeated_key == "split" else "nth > 1"}
+            """
+        )
+        numbers = self.execute("SELECT is_exact, row_number FROM losing ORDER BY row_number").fetchall()
+        self.execute(f"DELETE FROM {self.name} s USING losing l WHERE s.ctid = l.place")
+        if self.layout.on_repeated_key == "split":
+            self.execute(
+                f"""
+                UPDATE {self.name} s SET record_key = s.record_key || '#' || r.nth
+                FROM (
+                    SELECT ctid AS place, row_number() OVER (PARTITION BY record_key ORDER BY ROW({columns})::text) AS nth
+                    FROM {self.name} WHERE record_key IN (SELECT record_key FROM repeated)
+                ) r WHERE s.ctid = r.place AND r.nth > 1
+                """
+            )
+        left = self.execute(
+            f"SELECT count(DISTINCT l.row_number) FROM losing l"
+            f" WHERE NOT EXISTS (SELECT FROM {self.name} s WHERE s.row_number = l.row_number)"
+        ).fetchone()
+        self.rows_duplicate = left[0] if left else 0
+        self.execute("DROP TABLE losing, repeated")
+        exact = tuple(dict.fromkeys(n for is_exact, n in numbers if is_exact))
+        differing = tuple(dict.fromkeys(n for is_exact, n in numbers if not is_exact))
+        keys = list(self.layout.record_key)
+        issues = []
+        if exact:
+            issues.append(Issue("row.repeated", "note", None, len(exact), exact[:20]))
+        if differing:
+            issues.append(Issue("key.repeated", "flag", None, len(differing), differing[:20], {"columns": keys}))
+        return issues
+
+    def _cover(self, source_id: str, version: Version) -> str:
+        """Records the scope of this snapshot; returns the predicate "a newer snapshot covers the staged record `s`"."""
+        layout = self.layout
+        scope = _scope_json("s", layout)
+        bounds = "min(s.{0})::date, max(s.{0})::date" if layout.period else "NULL::date, NULL::date"
+        period = layout.period
+        if period and TABLES[layout.table].columns[period] == "smallint":
+            bounds = "make_date(min(s.{0}), 1, 1), make_date(max(s.{0}), 12, 31)"
+        self.execute(
+            f"""
+            INSERT INTO meta.snapshot (delivery_id, source_id, core_table, scope, period_from, period_to)
+            SELECT %(delivery)s, %(source)s, %(table)s, {scope}, {bounds.format(period)}
+            FROM {self.name} s GROUP BY 4
+            ON CONFLICT (delivery_id, core_table, scope) DO UPDATE SET
+                period_from = least(snapshot.period_from, excluded.period_from),
+                period_to = greatest(snapshot.period_to, excluded.period_to)
+            """,
+            {"delivery": version.delivery_id, "source": source_id, "table": layout.table},
+        )
+        return f"""EXISTS (
+            SELECT FROM meta.snapshot n JOIN meta.delivery nd ON nd.delivery_id = n.delivery_id
+            WHERE n.source_id = %(source)s AND n.core_table = '{layout.table}' AND n.scope = {scope}
+            AND (nd.as_of, nd.delivery_id) > (%(as_of)s, %(delivery)s) AND {_in_period("s", layout)}
+        )"""
+
+    def _remove_gone(self, source_id: str, version: Version, touched: list[TrendTable]) -> dict[int, int]:
+        """Removes what this delivery takes back: records that an earlier run of it loaded and that it no longer holds,
+        and, for a snapshot, records of older deliveries that it covers and does not hold. Counts them by delivery.
+        """
+        layout, table = self.layout, self.layout.table
+        mine = {"source": source_id, "as_of": version.as_of, "delivery": version.delivery_id}
+        reasons = ["c.delivery_id = %(delivery)s"]
+        if layout.mode == "snapshot":
+            reasons.append(
+                f"""(d.as_of, d.delivery_id) < (%(as_of)s, %(delivery)s) AND EXISTS (
+                    SELECT FROM meta.snapshot n WHERE n.delivery_id = %(delivery)s AND n.core_table = '{table}'
+                    AND n.scope = {_scope_json("c", layout)} AND {_in_period("c", layout)}
+                )"""
+            )
+        self.execute(
+            f"""
+            CREATE TEMP TABLE going ON COMMIT DROP AS
+            SELECT c.record_key, c.delivery_id FROM core.{table} c
+            JOIN meta.delivery d ON d.delivery_id = c.delivery_id
+            WHERE c.source_id = %(source)s AND ({" OR ".join(f"({r})" for r in reasons)})
+            AND NOT EXISTS (SELECT FROM {self.name} s WHERE s.record_key = c.record_key)
+            """,
+            mine,
+        )
+        gone = dict(self.execute("SELECT delivery_id, count(*) FROM going GROUP BY delivery_id").fetchall())
+        if gone:
+            for trend in touched:
+                self._touch(trend, f"core.{table}", mine, "SELECT record_key FROM going")
+            self.execute(
+                f"DELETE FROM core.{table} c USING going g WHERE c.source_id = %(source)s AND c.record_key = g.record_key",
+                mine,
+            )
+        self.execute("DROP TABLE going")
+        return gone
+
+    def _touch(self, trend: TrendTable, place: str, mine: dict[str, object], keys: str | None = None) -> None:
+        """Notes the partitions of the records in a table (the stage or core), of all or of some keys."""
+        conditions = ["source_id = %(source)s"] if place.startswith("core.") else []
+        conditions += [f"record_key IN ({keys})"] if keys else []
+        where = "WHERE " + " AND ".join(conditions) if conditions else ""
+        select = f"SELECT DISTINCT '{trend.name}', {trend.partition}, %(delivery)s::bigint FROM {place} {where}"
+        self.execute(TOUCH.format(select=select), mine)
+
+
+def _sql_type(kind: str) -> str:
+    return "double precision" if kind == "double" else kind
+
+
+def _scope_json(alias: str, layout: Layout) -> str:
+    pairs = ", ".join(f"'{c}', {alias}.{c}" for c in layout.scope)
+    return f"jsonb_build_object('mode', 'snapshot'{', ' + pairs if pairs else ''})"
+
+
+def _in_period(alias: str, layout: Layout) -> str:
+    if layout.period is None:
+        return "true"
+    day = f"{alias}.{layout.period}"
+    if TABLES[layout.table].columns[layout.period] == "smallint":
+        day = f"make_date({day}, 1, 1)"
+    return f"{day} BETWEEN n.period_from AND n.period_to"
+
+
+def copy_rejects(connection: psycopg.Connection, delivery_id: int, rejects: Iterable[Reject]) -> None:
+    """Keeps rejects in quarantine (`meta.reject`)."""
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            b"COPY meta.reject (delivery_id, row_number, sheet, rules, columns, provider_values) FROM STDIN"
+        ) as copy,
+    ):
+        for r in rejects:
+            values = json.dumps(r.provider_values, ensure_ascii=False) if r.provider_values is not None else None
+            copy.write_row((delivery_id, r.row_number, r.sheet, list(r.rules), list(r.columns), values))

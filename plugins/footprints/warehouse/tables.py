@@ -1,0 +1,209 @@
+"""The tables of records in `core`: their columns, and which must be filled.
+
+The database is the authority (`sql/migrations`); a test holds this list equal to it. It stands here because a file is
+checked without a database too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PROVENANCE = ("source_id", "record_key", "delivery_id", "row_number")
+
+
+@dataclass(frozen=True)
+class CoreTable:
+    """A table of records: column → Postgres type (without the provenance columns), those that are NOT NULL, defaults."""
+
+    name: str
+    columns: dict[str, str]
+    required: frozenset[str]
+    defaults: dict[str, str]
+
+
+def _table(name: str, text: str) -> CoreTable:
+    """A table from lines `column type[!][=default]`: `!` is NOT NULL."""
+    columns: dict[str, str] = {}
+    required = set()
+    defaults = {}
+    for line in text.split("\n"):
+        if line.strip():
+            column, kind = line.split()
+            kind, _, default = kind.partition("=")
+            if kind.endswith("!"):
+                required.add(column)
+            if default:
+                defaults[column] = default
+            columns[column] = kind.rstrip("!")
+    return CoreTable(name, columns, frozenset(required), defaults)
+
+
+TABLES: dict[str, CoreTable] = {
+    table.name: table
+    for table in (
+        _table(
+            "incident",
+            """
+            provider_incident_id text
+            provider_main_id text
+            incident_date date!
+            country_code text
+            provider_country text
+            provider_region text
+            route_code text
+            provider_route text
+            origin_code text
+            provider_origin text
+            provider_region_origin text
+            n_dead integer
+            n_missing integer
+            n_dead_and_missing integer
+            n_survivors integer
+            n_female integer
+            n_male integer
+            n_children integer
+            cause_code text
+            provider_cause text
+            provider_location text
+            latitude double
+            longitude double
+            information_source text
+            url text
+            source_quality smallint
+            provider_source_quality text
+            description text
+            """,
+        ),
+        _table(
+            "population",
+            """
+            dataset_code text!
+            year smallint!
+            origin_code text!
+            provider_origin text!
+            asylum_code text!
+            provider_asylum text!
+            population_type_code text!
+            sex_code text!=all
+            age_group text!=all
+            provider_location text
+            provider_urban_rural text
+            provider_accommodation text
+            n_persons integer
+            n_persons_low integer!
+            n_persons_high integer!
+            is_withheld boolean!=false
+            """,
+        ),
+        _table(
+            "asylum_application",
+            """
+            year smallint!
+            origin_code text!
+            provider_origin text!
+            asylum_code text!
+            provider_asylum text!
+            procedure_code text
+            application_type_code text
+            decision_level_code text
+            unit_code text
+            n_applied integer
+            n_applied_low integer!
+            n_applied_high integer!
+            is_withheld boolean!=false
+            """,
+        ),
+        _table(
+            "flow",
+            """
+            flow_type_code text!
+            period_start date!
+            period_end date!
+            origin_code text
+            provider_origin text
+            destination_code text
+            provider_destination text
+            provider_place text
+            route_code text
+            provider_route text
+            border_type_code text!=all
+            n_persons integer!
+            """,
+        ),
+        _table(
+            "displacement",
+            """
+            operation text!
+            round_number integer
+            reporting_date date!
+            assessment_type text
+            country_code text!
+            admin_level smallint!
+            place_code text
+            provider_admin1 text
+            provider_admin2 text
+            provider_admin3 text
+            provider_place text
+            latitude double
+            longitude double
+            population_group_code text!
+            origin_code text
+            provider_origin text
+            origin_place_code text
+            provider_origin_place text
+            reason_code text
+            provider_reason text
+            n_persons integer
+            n_households integer
+            n_male integer
+            n_female integer
+            provider_reliability text
+            """,
+        ),
+        _table(
+            "interview",
+            """
+            form_version text
+            round_code text!
+            interview_date date!
+            started_at timestamptz
+            ended_at timestamptz
+            interview_country_code text!
+            place_code text
+            provider_place text
+            sex_code text!
+            age smallint
+            age_group text!
+            nationality_code text
+            departure_country_code text
+            destination_country_code text
+            enumerator_hash text
+            answers jsonb!
+            stops jsonb!=[]
+            """,
+        ),
+        _table(
+            "data_collection",
+            """
+            provider_collection_id text
+            title text!
+            organisation text!
+            mandating_body text
+            donor text
+            country_codes text[]!
+            provider_country text
+            provider_place text
+            topic text
+            displacement_type text
+            method text
+            product_type text
+            collected_from date
+            collected_to date
+            frequency text
+            status text
+            contact text
+            url text
+            """,
+        ),
+    )
+}

@@ -1,0 +1,1 @@
+"""Seeded generators of sample files: nothing in them is real, everything is shaped like the real thing."""

@@ -21,14 +21,13 @@ DELIVERY_IDS = "delivery_ids"
     default_args={"owner": "data-engineering", "retries": 0},
 )
 def ingest_landing() -> None:
-    """
-    ### Deliveries become receipts and warehouse rows
+    """Deliveries become receipts and warehouse rows.
 
     Starts whenever deliveries wait in the ledger (`meta.delivery`, state `received`), however they came there.
 
     * **claim** takes what waits, up to `FOOTPRINTS_CLAIM_LIMIT`, and groups it into batches. A single batch, the usual
       case, it works through itself: a further task would cost the partner a second or two.
-    * **process** works through one batch each, where there are several. Each delivery is one transaction and one verdict.
+    * **process** works through one batch each, where there are several. Each delivery is a transaction and a verdict.
     * **announce** frees what a task that died still held, says which core tables changed, and fails if deliveries of
       this run are left undone.
 

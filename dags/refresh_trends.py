@@ -17,8 +17,7 @@ from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, t
     default_args={"owner": "data-engineering", "retries": 2, "retry_delay": timedelta(minutes=2)},
 )
 def refresh_trends() -> None:
-    """
-    ### Trend tables, nightly and on demand
+    """Trend tables, nightly and on demand.
 
     Recomputes the partitions of the trend tables that deliveries touched since the last refresh, checks them, and swaps
     them in, each table in one transaction. Start it by hand to see today's deliveries in the figures now; with `full`

@@ -18,8 +18,7 @@ from footprints_airflow.assets import LANDING, WOKEN
     default_args={"owner": "data-engineering", "retries": 2, "retry_delay": timedelta(seconds=30)},
 )
 def sweep_landing() -> None:
-    """
-    ### What the events missed
+    """What the events missed.
 
     Lists the landing bucket every 15 minutes and enrols each version that the ledger does not hold. Where deliveries
     wait, it wakes `ingest_landing` itself, so that work goes on even if the watcher in the triggerer has stopped.

@@ -29,7 +29,13 @@ app = FastAPI(title="Footprints", docs_url=None, redoc_url=None, openapi_url=Non
 
 @app.get("/health")
 def health() -> dict[str, str]:
-    """Says that the webhook is there. It asks nothing of the warehouse: see `footprints status`."""
+    """Says that the webhook can work; its imports are then done, so that the first event need not wait for them."""
+    from footprints import events  # noqa: F401
+    from footprints.settings import settings
+    from footprints.warehouse.engine import engine
+
+    engine(settings().need("warehouse_url"))
+    _ = _store().client
     return {"status": "ok"}
 
 

@@ -89,7 +89,7 @@ def _s3_record(record: dict[str, Any]) -> ObjectRef | None:
 
 
 def _filer_event(event: dict[str, Any]) -> ObjectRef | None:
-    """`{"event_type": "create", "key": "/buckets/B/K", "message": {"new_entry": {…}, "new_parent_path": "/buckets/B/…"}}`"""
+    """`{"event_type": "create", "key": "/buckets/B/K", "message": {"new_entry": {…}, "new_parent_path": …}}`."""
     kind, message = event["event_type"], event["message"]
     entry = message.get("new_entry")
     if kind == "delete" or not entry or entry.get("is_directory"):
@@ -127,7 +127,7 @@ def enrol_events(connection: Connection, store: Store, refs: Iterable[ObjectRef]
 
 
 class EventQueue:
-    """The SQS queue that holds the landing bucket's events. A message is deleted only after the ledger has committed."""
+    """The SQS queue that holds the landing bucket's events. A message is deleted only after the ledger commits."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

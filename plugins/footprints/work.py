@@ -66,8 +66,8 @@ class Worked:
 def claim(settings: Settings, worker: str) -> list[list[int]]:
     """Takes what waits and groups it into batches of delivery ids.
 
-    What an earlier try of this very worker holds is free first: Airflow runs one try at a time. Where more waits than one
-    worker takes, the channel is notified, so that the next run starts at once.
+    What an earlier try of this very worker holds is free first: Airflow runs one try at a time. Where more waits than
+    one worker takes, the channel is notified, so that the next run starts at once.
     """
     warehouse = engine(settings.need("warehouse_url"))
     release(settings, worker)
@@ -152,24 +152,23 @@ def changes(settings: Settings, delivery_ids: Sequence[int]) -> dict[str, dict[s
         ).all()
     out: dict[str, dict[str, Any]] = {}
     for row in rows:
-        table = _core_table(settings, row.source_id, row.layout)
-        if table is None:
-            continue
-        entry = out.setdefault(table, {"delivery_ids": [], "n_added": 0, "n_changed": 0, "n_gone": 0})
-        entry["delivery_ids"] += row.ids
-        entry["n_added"] += row.added
-        entry["n_changed"] += row.changed
-        entry["n_gone"] += row.gone
+        for table in _core_tables(settings, row.source_id, row.layout):
+            entry = out.setdefault(table, {"delivery_ids": [], "n_added": 0, "n_changed": 0, "n_gone": 0})
+            entry["delivery_ids"] += row.ids
+            entry["n_added"] += row.added
+            entry["n_changed"] += row.changed
+            entry["n_gone"] += row.gone
     return out
 
 
-def _core_table(settings: Settings, source_id: str, layout: str) -> str | None:
-    """The core table of a layout; None where the contract no longer has that layout."""
+def _core_tables(settings: Settings, source_id: str, layout: str) -> list[str]:
+    """The core tables that a delivery of these layouts (joined by +, one per sheet) writes to."""
     try:
         contract = find_contract(settings.expectations_dir, source_id)
     except FootprintsError:
-        return None
-    return next((item.table for item in contract.layouts if item.name == layout), None)
+        return []
+    names = layout.split("+")
+    return sorted({item.table for item in contract.layouts if item.name in names})
 
 
 def finished_or_raise(settings: Settings, delivery_ids: Sequence[int]) -> dict[str, int]:

@@ -134,6 +134,9 @@ def health(port: int) -> dict[str, Health] | None:
     try:
         with _opener().open(f"http://{LOOPBACK}:{port}/api/v2/monitor/health", timeout=5) as answer:
             body = json.load(answer)
+        # Tasks speak to the first, the store to the second; each takes seconds over its first answer.
+        for path in ("execution/health", "footprints/health"):
+            _opener().open(f"http://{LOOPBACK}:{port}/{path}", timeout=30).close()
     except (OSError, ValueError):
         return None
     found = {}

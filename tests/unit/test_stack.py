@@ -59,7 +59,7 @@ def test_a_port_given_to_another_part_is_not_given_again() -> None:
 
 
 def test_the_environment_file_is_private_and_read_back_as_it_was(tmp_path: Path) -> None:
-    values = {"PLAIN": "postgresql+psycopg://a:b@127.0.0.1:1/c", "ODD": "it's # a \"thing\" \\ here", "EMPTY": ""}
+    values = {"PLAIN": "postgresql+psycopg://a:b@127.0.0.1:1/c", "ODD": 'it\'s # a "thing" \\ here', "EMPTY": ""}
     state.write_private(tmp_path / "env", state.dotenv(values))
     assert stat.S_IMODE((tmp_path / "env").stat().st_mode) == 0o600
     assert dotenv_values(stream=io.StringIO((tmp_path / "env").read_text()), interpolate=False) == values
@@ -123,9 +123,7 @@ def test_stop_ends_the_whole_family_and_a_deaf_process_too(tmp_path: Path) -> No
         "time.sleep(60)\n"
     )
     log = tmp_path / "log"
-    handle = processes.start(
-        [sys.executable, "-c", code], environment=dict(os.environ), directory=tmp_path, log=log
-    )
+    handle = processes.start([sys.executable, "-c", code], environment=dict(os.environ), directory=tmp_path, log=log)
     child = _wait_for_number(log)
     processes.stop(handle, patience=0.3)
     assert not processes.alive(handle)

@@ -215,17 +215,16 @@ def up(home: Path | None = None, progress: Progress = lambda part, what: None) -
         todo = [name for name in PARTS if not stack.alive(name)]
         for name in PARTS:
             progress(name, "waiting" if name in todo else "running")
-        cancelled = threading.Event()
         try:
-            _start(stack, wanted, todo, progress, cancelled)
+            _Start(stack, wanted, todo, progress).run()
         except BaseException:
-            cancelled.set()
             for name in reversed(PARTS):
                 if name in todo:
                     stack.stop(name)
             stack.kill_orphans()
             state.save(home, stack.state)
             raise
+        state.save(home, stack.state)
         # The settings of this process were perhaps read before the file was there.
         settings.cache_clear()
         return Result(todo, state.urls(stack.state), time.monotonic() - began)
@@ -244,65 +243,74 @@ def _choose_ports(stack: _Stack) -> None:
         taken |= {known[name], known[name] + companion}
 
 
-def _start(
-    stack: _Stack, wanted: Mapping[str, Part], todo: list[str], progress: Progress, cancelled: threading.Event
-) -> None:
-    """Servers side by side, then the databases side by side, then Airflow's four processes at once."""
-    saving = threading.Lock()
+class _Start:
+    """One `up` at work: servers side by side, then the databases side by side, then Airflow's processes at once."""
 
-    def launch(name: str) -> None:
-        progress(name, "starting")
-        with saving:
-            stack.start(wanted[name])
+    def __init__(self, stack: _Stack, wanted: Mapping[str, Part], todo: list[str], progress: Progress) -> None:
+        self.stack = stack
+        self.wanted = wanted
+        self.todo = todo
+        self.progress = progress
+        self.cancelled = threading.Event()
+        self.saving = threading.Lock()
 
-    def alive(name: str) -> Callable[[], bool]:
-        return lambda: stack.alive(name) and not cancelled.is_set()
+    def run(self) -> None:
+        with ThreadPoolExecutor(4) as pool:
+            try:
+                storing = pool.submit(self.store)
+                pool.submit(self.database).result()
+                values = state.variables(self.stack.home, self.stack.state)
+                state.write_private(self.stack.home / "env", state.dotenv(values))
+                airflow.prepare(self.stack.home, self.stack.state)
+                for future in [pool.submit(self.metadata), pool.submit(self.warehouse), storing]:
+                    future.result()
+                for name in AIRFLOW_PARTS:
+                    if name in self.todo:
+                        self.launch(name)
+                _wait_for_airflow(self.stack, self.progress)
+            except BaseException:
+                # Before the pool waits for its threads.
+                self.cancelled.set()
+                raise
 
-    def database() -> None:
-        server = stack.postgres()
-        with _blame(stack, "postgres"):
-            if "postgres" in todo:
+    def launch(self, name: str) -> None:
+        self.progress(name, "starting")
+        with self.saving:
+            if not self.cancelled.is_set():
+                self.stack.start(self.wanted[name])
+
+    def goes_on(self, name: str) -> bool:
+        return self.stack.alive(name) and not self.cancelled.is_set()
+
+    def database(self) -> None:
+        server = self.stack.postgres()
+        with _blame(self.stack, "postgres"):
+            if "postgres" in self.todo:
                 server.initialise(inherited_environment())
-                launch("postgres")
-                server.wait_ready(alive("postgres"), PATIENCE)
-            _prepare_databases(stack, server)
-        progress("postgres", "ready")
+                self.launch("postgres")
+                server.wait_ready(lambda: self.goes_on("postgres"), PATIENCE)
+            _prepare_databases(self.stack, server)
+        self.progress("postgres", "ready")
 
-    def store() -> None:
-        with _blame(stack, "s3"):
-            if "s3" in todo:
-                stack.s3().prepare()
-                launch("s3")
-            stack.s3().wait_ready(BUCKET, alive("s3"), PATIENCE)
-        progress("s3", "ready")
+    def store(self) -> None:
+        store = self.stack.s3()
+        with _blame(self.stack, "s3"):
+            if "s3" in self.todo:
+                store.prepare()
+                self.launch("s3")
+            store.wait_ready(BUCKET, lambda: self.goes_on("s3"), PATIENCE)
+        self.progress("s3", "ready")
 
-    def metadata() -> None:
-        if stack.state.airflow_version != airflow.version():
-            progress("airflow-api-server", "migrating its database")
-            _migrate_airflow(stack, wanted["airflow-api-server"], cancelled)
-            stack.state.airflow_version = airflow.version()
+    def metadata(self) -> None:
+        if self.stack.state.airflow_version != airflow.version():
+            self.progress("airflow-api-server", "migrating its database")
+            _migrate_airflow(self.stack, self.wanted["airflow-api-server"], self.cancelled)
+            self.stack.state.airflow_version = airflow.version()
 
-    def warehouse() -> None:
-        progress("postgres", "migrating the warehouse")
-        migrate_warehouse(state.variables(stack.home, stack.state))
-        progress("postgres", "ready")
-
-    with ThreadPoolExecutor(4) as pool:
-        try:
-            storing = pool.submit(store)
-            pool.submit(database).result()
-            state.write_private(stack.home / "env", state.dotenv(state.variables(stack.home, stack.state)))
-            airflow.prepare(stack.home, stack.state)
-            for future in [pool.submit(metadata), pool.submit(warehouse), storing]:
-                future.result()
-            for name in AIRFLOW_PARTS:
-                if name in todo:
-                    launch(name)
-            _wait_for_airflow(stack, progress)
-        except BaseException:
-            # Before the pool waits for its threads.
-            cancelled.set()
-            raise
+    def warehouse(self) -> None:
+        self.progress("postgres", "migrating the warehouse")
+        migrate_warehouse(state.variables(self.stack.home, self.stack.state))
+        self.progress("postgres", "ready")
 
 
 @contextlib.contextmanager
@@ -317,7 +325,9 @@ def _blame(stack: _Stack, part: str) -> Iterator[None]:
 def _failure(stack: _Stack, part: str, what: str) -> StackError:
     log = stack.log(part)
     ended = "" if stack.alive(part) else " (its process ended)"
-    return StackError(f"{part} did not become ready: {what.splitlines()[0]}{ended}", f"see {log}\n{processes.tail(log)}")
+    return StackError(
+        f"{part} did not become ready: {what.splitlines()[0]}{ended}", f"see {log}\n{processes.tail(log)}"
+    )
 
 
 def _prepare_databases(stack: _Stack, server: Postgres) -> None:
@@ -335,13 +345,9 @@ def migrate_warehouse(values: Mapping[str, str]) -> None:
     # Here, because they import pandas and the like, which `down` and `status` do not need.
     from sqlalchemy import create_engine
 
-    from footprints.warehouse import migrate
+    from footprints.warehouse import migrate, reference
 
     migrate.migrate(values["FOOTPRINTS_WAREHOUSE_OWNER_URL"])
-    try:  # temporary, until the reference tables land
-        from footprints.warehouse import reference  # type: ignore[attr-defined]
-    except ImportError:
-        return
     engine = create_engine(values["FOOTPRINTS_WAREHOUSE_URL"])
     try:
         reference.sync(engine)
@@ -365,7 +371,7 @@ def _migrate_airflow(stack: _Stack, part: Part, cancelled: threading.Event) -> N
         if cancelled.wait(0.1):
             process.kill()
             process.wait()
-    if process.returncode != 0 and not cancelled.is_set():
+    if process.returncode != 0:
         raise StackError("airflow db migrate failed", f"see {log}\n{processes.tail(log)}")
 
 

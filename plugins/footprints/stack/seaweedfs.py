@@ -107,7 +107,7 @@ class SeaweedFS:
         """Remove the sockets that a killed server leaves in /tmp, where it has no option to put them elsewhere."""
         for port in (self.master_port, self.volume_port, self.filer_port, self.s3_port):
             for number in (port, port + GRPC_OFFSET):
-                for leftover in Path("/tmp").glob(f"seaweedfs-*-{number}.sock"):
+                for leftover in Path("/tmp").glob(f"seaweedfs-*-{number}.sock"):  # noqa: S108
                     leftover.unlink(missing_ok=True)
 
     def argv(self) -> list[str]:

@@ -96,9 +96,9 @@ def environment(home: Path, state: State) -> dict[str, str]:
     }
 
 
-def prepare(home: Path, state: State) -> None:
+def write_password(path: Path, password: str) -> None:
     """Write the one user's password where SimpleAuthManager looks for it."""
-    write_private(home / "airflow" / "passwords.json", json.dumps({ADMIN: state.secrets["airflow_admin"]}) + "\n")
+    write_private(path, json.dumps({ADMIN: password}) + "\n")
 
 
 def token(port: int, user: str, password: str) -> str | None:
@@ -129,10 +129,10 @@ class Health:
     """Unix time of the latest heartbeat; 0 where there was none."""
 
 
-def health(port: int) -> dict[str, Health] | None:
+def health(port: int, host: str = LOOPBACK) -> dict[str, Health] | None:
     """What the api-server says of the other three processes; None when it does not answer."""
     try:
-        with _opener().open(f"http://{LOOPBACK}:{port}/api/v2/monitor/health", timeout=5) as answer:
+        with _opener().open(f"http://{host}:{port}/api/v2/monitor/health", timeout=5) as answer:
             body = json.load(answer)
         # Tasks speak to the first, the store to the second; each takes seconds over its first answer.
         for path in ("execution/health", "footprints/health"):

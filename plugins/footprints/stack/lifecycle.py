@@ -261,7 +261,8 @@ class _Start:
                 pool.submit(self.database).result()
                 values = state.variables(self.stack.home, self.stack.state)
                 state.write_private(self.stack.home / "env", state.dotenv(values))
-                airflow.prepare(self.stack.home, self.stack.state)
+                password = self.stack.state.secrets["airflow_admin"]
+                airflow.write_password(self.stack.home / "airflow" / "passwords.json", password)
                 for future in [pool.submit(self.metadata), pool.submit(self.warehouse), storing]:
                     future.result()
                 for name in AIRFLOW_PARTS:

@@ -134,27 +134,17 @@ class Postgres:
     def ensure_role(self, role: str, password: str) -> None:
         """Create a role that can log in, or set its password."""
         with self.connect() as connection:
-            exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
-            # Hashed here: a clear password would stand in the server's log if the statement failed.
-            verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
-            verb = sql.SQL("ALTER" if exists else "CREATE")
-            connection.execute(
-                sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, sql.Identifier(role), sql.Literal(verifier))
-            )
+            ensure_role(connection, role, password)
 
     def ensure_database(self, database: str, owner: str) -> None:
         """Create a database where there is none; only its owner and those it grants may connect."""
         with self.connect() as connection:
-            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
-                name = sql.Identifier(database)
-                connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(owner)))
-                connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+            ensure_database(connection, database, owner)
 
     def allow_connect(self, database: str, roles: list[str]) -> None:
         """Let roles connect to a database."""
         with self.connect() as connection:
-            names = sql.SQL(", ").join(sql.Identifier(role) for role in roles)
-            connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(database), names))
+            allow_connect(connection, database, roles)
 
     def drop_database(self, database: str) -> None:
         """Drop a database and whoever is connected to it."""
@@ -172,6 +162,33 @@ class Postgres:
             except (psutil.Error, OSError):
                 continue
         return found
+
+
+def ensure_role(connection: psycopg.Connection[Any], role: str, password: str) -> None:
+    """Create a role that can log in, or set its password, as a superuser."""
+    exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
+    # Hashed here: a clear password would stand in the server's log if the statement failed.
+    verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+    verb = sql.SQL("ALTER" if exists else "CREATE")
+    connection.execute(
+        sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, sql.Identifier(role), sql.Literal(verifier))
+    )
+
+
+def ensure_database(connection: psycopg.Connection[Any], database: str, owner: str) -> None:
+    """Create a database where there is none; only its owner and those it grants may connect."""
+    if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+        name = sql.Identifier(database)
+        # A superuser of a managed service must be a member of the role that it makes an owner.
+        connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(owner)))
+        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, sql.Identifier(owner)))
+        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+
+
+def allow_connect(connection: psycopg.Connection[Any], database: str, roles: list[str]) -> None:
+    """Let roles connect to a database."""
+    names = sql.SQL(", ").join(sql.Identifier(role) for role in roles)
+    connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(database), names))
 
 
 def _as_account(command: list[str]) -> list[str]:

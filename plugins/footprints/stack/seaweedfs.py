@@ -146,23 +146,8 @@ class SeaweedFS:
         )
 
     def wait_ready(self, bucket: str, alive: Callable[[], bool], patience: float = 60) -> None:
-        """Return when a real PUT into the bucket succeeds; TimeoutError when none does, or the server ends.
-
-        The gateway answers requests seconds before it can store an object, so nothing less proves it.
-        """
-        client = self.client(timeout=3)
-        end = time.monotonic() + patience
-        while True:
-            try:
-                if bucket not in {one.get("Name") for one in client.list_buckets().get("Buckets", [])}:
-                    client.create_bucket(Bucket=bucket)
-                client.put_object(Bucket=bucket, Key="health/ready", Body=b"ready")
-                client.delete_object(Bucket=bucket, Key="health/ready")
-                return
-            except (BotoCoreError, ClientError) as error:
-                if not alive() or time.monotonic() > end:
-                    raise TimeoutError(f"no object could be stored: {type(error).__name__}") from None
-            time.sleep(0.1)
+        """Return when a real PUT into the bucket succeeds; TimeoutError when none does, or the server ends."""
+        wait_for_put(self.client(timeout=3), bucket, alive, patience)
 
     def healthy(self, bucket: str) -> bool:
         """Whether the store answers an authenticated request."""
@@ -171,3 +156,22 @@ class SeaweedFS:
         except (BotoCoreError, ClientError):
             return False
         return True
+
+
+def wait_for_put(client: S3Client, bucket: str, alive: Callable[[], bool], patience: float) -> None:
+    """Return when an object was stored in the bucket, which is created where it is missing; TimeoutError otherwise.
+
+    The gateway answers requests seconds before it can store an object, so nothing less proves it.
+    """
+    end = time.monotonic() + patience
+    while True:
+        try:
+            if bucket not in {one.get("Name") for one in client.list_buckets().get("Buckets", [])}:
+                client.create_bucket(Bucket=bucket)
+            client.put_object(Bucket=bucket, Key="health/ready", Body=b"ready")
+            client.delete_object(Bucket=bucket, Key="health/ready")
+            return
+        except (BotoCoreError, ClientError) as error:
+            if not alive() or time.monotonic() > end:
+                raise TimeoutError(f"no object could be stored: {type(error).__name__}") from None
+        time.sleep(0.1)

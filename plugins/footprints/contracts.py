@@ -81,14 +81,21 @@ class Column:
     default: str | None = None
     end_of: Literal["month", "year"] | None = None
     separator: str = ","
+    join: str | None = None
 
 
 @dataclass(frozen=True)
 class UnpivotColumn:
-    """A header that gives records of its own, and the values that it stands for."""
+    """A header that gives records of its own, and the values that it stands for.
+
+    `take` names headers whose cells of the same row go with it (name → header); `drop` the cells that give no record, where
+    they are not those of all headers.
+    """
 
     header: str
     set: Mapping[str, str] = field(default_factory=dict)
+    take: Mapping[str, str] = field(default_factory=dict)
+    drop: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,7 @@ class Layout:
     as_of: Mapping[str, str]
     scope: tuple[str, ...] = ()
     period: str | None = None
-    on_repeated_key: Literal["last", "split"] = "last"
+    on_repeated_key: Literal["last", "split", "number"] = "last"
     unpivot: Unpivot | None = None
     drop: tuple[str, ...] = ()
     hash: tuple[str, ...] = ()
@@ -289,7 +296,11 @@ def _unpivot(entry: dict[str, Any]) -> Unpivot:
     drop = tuple(entry.get("drop", ("",)))
     if isinstance(columns, str):
         return Unpivot(pattern=columns, drop=drop)
-    return Unpivot(columns=tuple(UnpivotColumn(c["header"], c.get("set", {})) for c in columns), drop=drop)
+    entries = (
+        UnpivotColumn(c["header"], c.get("set", {}), c.get("take", {}), tuple(c["drop"]) if "drop" in c else None)
+        for c in columns
+    )
+    return Unpivot(columns=tuple(entries), drop=drop)
 
 
 def _load_map(path: Path, where: str, name: str) -> dict[str, str]:

@@ -65,7 +65,12 @@ class Examination:
     )
 
     def tally(
-        self, rule: str, severity: Severity, column: str | None, row_numbers: npt.NDArray[np.int64], **parameters: Any
+        self,
+        rule: str,
+        severity: Severity,
+        column: str | None,
+        row_numbers: npt.NDArray[np.int64],
+        parameters: Mapping[str, Any],
     ) -> None:
         """Counts rows that a rule hit."""
         key = (rule, severity, column, repr(sorted(parameters.items())))
@@ -110,7 +115,7 @@ def examine(
     if opened.detected:
         examination.issues.append(Issue("encoding.detected", "note", parameters=dict(opened.detected)))
     for part in parts:
-        _examine_part(part, opened, contract, settings, sink, examination, today, privacy_key)
+        _examine_part(part, opened, file_name, contract, settings, sink, examination, today, privacy_key)
     if examination.rows_read == 0:
         raise DeliveryError("file.empty")
     share = examination.rows_rejected / examination.rows_read
@@ -206,6 +211,7 @@ def _survey_header(sheet: Sheet, layout: Layout) -> Header | None:
 def _examine_part(
     part: Part,
     opened: OpenFile,
+    file_name: str,
     contract: Contract,
     settings: Settings,
     sink: Sink,
@@ -215,14 +221,18 @@ def _examine_part(
 ) -> None:
     layout, sheet, header = part.layout, part.sheet, part.header
     repeats = _repeats(opened, layout)
-    mapper = Mapper(contract, layout, header, privacy_key, repeats)
+    mapper = Mapper(contract, layout, header, privacy_key, repeats, file_name)
     examination.issues.extend(mapper.notes)
 
     def on_ragged(row: RaggedRow) -> None:
         examination.rows_read += 1
         examination.rows_rejected += 1
         examination.tally(
-            "row.ragged", "reject", None, np.array([row.row_number]), expected=row.expected, found=row.found
+            "row.ragged",
+            "reject",
+            None,
+            np.array([row.row_number]),
+            {"expected": row.expected, "found": row.found},
         )
         sink.rejects([Reject(row.row_number, ("row.ragged",), (), sheet.name)])
 
@@ -372,7 +382,7 @@ def _settle(
             continue
         positions = np.flatnonzero(rows)
         examination.tally(
-            finding.rule, finding.severity, finding.column, chunk.row_numbers[positions], **finding.parameters
+            finding.rule, finding.severity, finding.column, chunk.row_numbers[positions], finding.parameters
         )
         if finding.severity != "reject":
             continue

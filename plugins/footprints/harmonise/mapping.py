@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from footprints.contracts import Column, Contract, Layout
+from footprints.contracts import Column, Contract, Layout, UnpivotColumn
 from footprints.errors import ContractError, DeliveryError
 from footprints.harmonise import survey
 from footprints.harmonise.folding import fold
@@ -54,9 +54,25 @@ class Mapped:
     findings: list[Finding]
 
 
-class Mapper:
-    """Maps the chunks of one sheet. `header` is the sheet's, `repeats` the other sheets of a survey, by name of the repeat.
+@dataclass(frozen=True)
+class Entry:
+    """A header of this file that gives records: what it stands for, headers that go with it, cells without a record."""
 
+    header: str
+    set: Mapping[str, str]
+    take: Mapping[str, str]
+    drop: tuple[str, ...]
+
+
+FILE_NAME = "_file"
+"""The pseudo-header that holds the name of the partner's file."""
+
+
+class Mapper:
+    """Maps the chunks of one sheet.
+
+    `header` is the sheet's, `repeats` the other sheets of a survey, by name of the repeat, `file_name` what the partner
+    called the file.
     Raises DeliveryError where columns that the layout cannot do without are missing, or forbidden ones are there.
     """
 
@@ -67,8 +83,10 @@ class Mapper:
         header: Header,
         privacy_key: str,
         repeats: Mapping[str, pd.DataFrame] | None = None,
+        file_name: str = "",
     ) -> None:
         self.contract = contract
+        self.file_name = file_name
         self.layout = layout
         self.table = TABLES[layout.table]
         self.repeats = repeats or {}
@@ -91,15 +109,14 @@ class Mapper:
         return self.headers.get(fold(name))
 
     def _headers_of(self, column: Column) -> list[str]:
-        """The headers of this file that a column reads: the first synonym there is, or all of `from_any`."""
+        """The headers of this file that a column reads: the first synonym there is, all of `from_any`, or all of a join."""
         if column.any_of:
             return [h for name in column.any_of if (h := self._find(name)) is not None]
-        for name in column.source:
-            if name in self.pseudo:
-                return [name]
-            if (header := self._find(name)) is not None:
-                return [header]
-        return []
+        found = [name if name in self.pseudo else self._find(name) for name in column.source]
+        headers = [h for h in found if h is not None]
+        if column.join is not None:
+            return headers if len(headers) == len(found) else []
+        return headers[:1]
 
     def _completed(self, column: Column) -> Column:
         """The column as the core table needs it: NOT NULL there is required here."""
@@ -126,20 +143,32 @@ class Mapper:
                 f"{self.contract.source}: layout {self.layout.name}: core.{self.table.name} needs {', '.join(unfilled)}"
             )
 
-    def _unpivoted(self, names: Iterable[str]) -> list[tuple[str, dict[str, str]]]:
+    def _unpivoted(self, names: Iterable[str]) -> list[Entry]:
         """The headers that give records of their own, each with its pseudo-columns."""
         unpivot = self.layout.unpivot
         if unpivot is None:
             return []
         if unpivot.pattern is not None:
             pattern = re.compile(unpivot.pattern)
-            return [(name, found.groupdict(default="")) for name in names if (found := pattern.fullmatch(name))]
-        return [(h, dict(entry.set)) for entry in unpivot.columns if (h := self._find(entry.header)) is not None]
+            return [
+                Entry(name, found.groupdict(default=""), {}, unpivot.drop)
+                for name in names
+                if (found := pattern.fullmatch(name))
+            ]
+        return [
+            Entry(header, entry.set, self._taken(entry), unpivot.drop if entry.drop is None else entry.drop)
+            for entry in unpivot.columns
+            if (header := self._find(entry.header)) is not None
+        ]
+
+    def _taken(self, entry: UnpivotColumn) -> dict[str, str]:
+        return {name: h for name, header in entry.take.items() if (h := self._find(header)) is not None}
 
     def _pseudo(self) -> set[str]:
         if self.layout.unpivot is None:
-            return set()
-        return {"_name", "_value", *(key for _, values in self.unpivoted for key in values)}
+            return {FILE_NAME}
+        keys = {key for entry in self.unpivoted for key in (*entry.set, *entry.take)}
+        return {"_name", "_value", FILE_NAME} | keys | {k for c in self.layout.unpivot.columns for k in c.take}
 
     def _check_headers(self, names: Iterable[str]) -> list[Issue]:
         missing = [
@@ -154,10 +183,14 @@ class Mapper:
         ]
         if self.layout.unpivot is not None and not self.unpivoted:
             fatal.append(self.layout.unpivot.pattern or " / ".join(c.header for c in self.layout.unpivot.columns))
+        if self.layout.unpivot is not None:
+            taken = {header for entry in self.layout.unpivot.columns for header in entry.take.values()}
+            missing += [header for header in taken if self._find(header) is None]
         if fatal:
             raise DeliveryError("columns.missing", columns=sorted(set(fatal)))
         used = {h for headers in self.from_headers.values() for h in headers}
-        used |= {name for name, _ in self.unpivoted} | {h for h, _ in self.skip if h is not None}
+        used |= {h for entry in self.unpivoted for h in (entry.header, *entry.take.values())}
+        used |= {h for h, _ in self.skip if h is not None}
         if self.form is not None and self.layout.survey is not None:
             used |= {name for name in names if name.split("/")[0] in self.form.questions}
             used |= {where["index"] for where in self.layout.survey.repeats.values()}
@@ -258,23 +291,29 @@ class Mapper:
         unpivot = self.layout.unpivot
         if unpivot is None:
             return {}, np.arange(n, dtype=np.int64)
-        drop = pa.array([fold(v) for v in unpivot.drop] + [""], TEXT)
+        taken = sorted({name for entry in self.unpivoted for name in entry.take})
         values: list[pa.Array] = []
+        beside: dict[str, list[pa.Array]] = {name: [] for name in taken}
         rows: list[npt.NDArray[np.int64]] = []
-        for name, _ in self.unpivoted:
-            cells = pc.utf8_trim_whitespace(texts[name])
+        for entry in self.unpivoted:
+            cells = pc.utf8_trim_whitespace(texts[entry.header])
+            drop = pa.array([fold(v) for v in entry.drop] + [""], TEXT)
             keep = pc.invert(pc.is_in(pc.utf8_lower(pc.fill_null(cells, "")), value_set=drop))
             values.append(cells.filter(keep))
             rows.append(np.flatnonzero(keep.to_numpy(zero_copy_only=False)))
+            for name in taken:
+                header = entry.take.get(name)
+                others = pa.nulls(n, TEXT) if header is None else texts[header]
+                beside[name].append(others.filter(keep))
         row_of = np.concatenate(rows) if rows else np.zeros(0, np.int64)
         empty = np.ones(n, bool)
         empty[row_of] = False
         if empty.any():
             findings.append(Finding("no_value", "reject", None, empty))
-        long = {"_value": pa.chunked_array(values, TEXT).combine_chunks()}
+        long = {name: _concatenated(arrays) for name, arrays in (beside | {"_value": values}).items()}
         lengths = [len(r) for r in rows]
-        for pseudo in self.pseudo - {"_value"}:
-            labels = [name if pseudo == "_name" else found.get(pseudo, "") for name, found in self.unpivoted]
+        for pseudo in self.pseudo - set(long) - {FILE_NAME}:
+            labels = [e.header if pseudo == "_name" else e.set.get(pseudo, "") for e in self.unpivoted]
             long[pseudo] = pc.take(pa.array(labels, TEXT), pa.array(np.repeat(np.arange(len(labels)), lengths)))
         return long, row_of
 
@@ -292,18 +331,27 @@ class Mapper:
         if column.value is not None:
             value = cell_parser(column, self.contract.countries)(str(column.value))
             constant = pa.array([value], ARROW_TYPES[column.type])
-            parsed = Parsed(
-                pc.take(constant, pa.array(np.zeros(len(row_of), np.int64))), np.zeros(len(row_of), bool), ""
+            parsed = Parsed(_repeated(constant, len(row_of)), np.zeros(len(row_of), bool), "")
+            is_long = True
+        elif headers == [FILE_NAME]:
+            once = parse_column(
+                pa.array([self.file_name], TEXT), column, self.layout.read.null_values, self.contract.countries
             )
+            parsed = Parsed(_repeated(once.values, len(row_of)), np.repeat(once.bad, len(row_of)), once.rule)
             is_long = True
         elif not headers:
             parsed = Parsed(pa.nulls(len(row_of), ARROW_TYPES[column.type]), np.zeros(len(row_of), bool), "")
             is_long = True
         else:
-            is_long = headers[0] in self.pseudo
-            cells = long[headers[0]] if is_long else self._first_filled([texts[h] for h in headers if h in texts])
+            is_long = any(h in long for h in headers)
+            if column.join is not None:
+                take = pa.array(row_of)
+                parts = [long[h] if h in long else pc.take(texts[h], take) if is_long else texts[h] for h in headers]
+                cells = _joined(parts, column.join)
+            else:
+                cells = long[headers[0]] if is_long else self._first_filled([texts[h] for h in headers if h in texts])
             parsed = parse_column(cells, column, self.layout.read.null_values, self.contract.countries)
-        provider = None if not headers else headers[0]
+        provider = None if not headers or headers == [FILE_NAME] else headers[0]
         if is_long and provider is not None and self.layout.unpivot is not None:
             provider = None if provider.startswith("_") else provider
 
@@ -366,6 +414,24 @@ class Mapper:
             rows[row_of[empty]] = True
             headers = [h for name in self.layout.record_key for h in self.from_headers.get(name, [])]
             findings.append(Finding("required", "reject", " + ".join(headers) or "record_key", rows))
+
+
+def _concatenated(arrays: list[pa.Array]) -> pa.Array:
+    return pa.chunked_array(arrays, TEXT).combine_chunks()
+
+
+def _repeated(constant: pa.Array, n: int) -> pa.Array:
+    """An array of one value as one of `n`."""
+    return pc.take(constant, pa.array(np.zeros(n, np.int64)))
+
+
+def _joined(parts: list[pa.Array], separator: str) -> pa.Array:
+    """Cells side by side as one; null where any of them is blank."""
+    filled = []
+    for cells in parts:
+        trimmed = pc.utf8_trim_whitespace(cells)
+        filled.append(pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, TEXT), trimmed))
+    return pc.binary_join_element_wise(*filled, pa.scalar(separator, TEXT))
 
 
 def _record_key(parts: list[pa.Array]) -> pa.Array:

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ from footprints.harmonise.folding import fold
 
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 INTEGER = re.compile(r"[+-]?\d+(\.0+)?")
+SCIENTIFIC = re.compile(r"[+-]?\d(\.\d+)?[eE]\+?\d{1,2}")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 MOJIBAKE = re.compile("[ÃÂâØÙÐÑÅ][\u0080-\u00bf\u0152-\u0192\u02c6-\u2122]")
 MAX_INT = 2**31 - 1
@@ -108,7 +110,7 @@ def _easy_cells(trimmed: pa.Array, column: Column, nulls: set[str]) -> tuple[np.
 
     Returns which cells these are and their values (null elsewhere).
     """
-    if column.extract is not None:
+    if column.extract is not None or column.map is not None:
         return None
     if column.type == "text":
         mask = pc.fill_null(pc.string_is_ascii(trimmed), True)
@@ -208,8 +210,15 @@ def nfc(text: str) -> str:
 
 
 def cell_parser(column: Column, countries: Mapping[str, str]) -> Callable[[str], Any]:
-    """The function from one trimmed text to a value of the column's type; it raises Unreadable."""
+    """The function from one trimmed text to a value of the column's type; it raises Unreadable.
+
+    A map gives the codes of a code or country; for any other type it says what some words stand for (no → 0).
+    """
     kind = column.type
+    if column.map is not None and kind not in ("code", "country", "country_list"):
+        words = column.map
+        parse = cell_parser(replace(column, map=None), countries)
+        return lambda text: parse(words.get(fold(text), text))
     if kind == "text":
         return lambda text: column.prefix + text
     if kind in ("integer", "count"):
@@ -237,9 +246,15 @@ def _plain_number(text: str, column: Column) -> str:
 
 
 def _integer(text: str) -> int:
-    if not INTEGER.fullmatch(text) or len(text) > 18:
+    if SCIENTIFIC.fullmatch(text):  # R and spreadsheets write 100000 as 1e+05
+        exact = Decimal(text)
+        if exact % 1:
+            raise Unreadable
+        value = int(exact)
+    elif INTEGER.fullmatch(text) and len(text) <= 18:
+        value = int(text.split(".")[0])
+    else:
         raise Unreadable
-    value = int(text.split(".")[0])
     if abs(value) > MAX_INT:
         raise Unreadable
     return value

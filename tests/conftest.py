@@ -102,11 +102,11 @@ def warehouse_url(warehouse: Warehouse) -> str:
 def s3_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
     """A running SeaweedFS, without webhook, that has stored an object."""
     directory = tmp_path_factory.mktemp("seaweedfs")
-    taken: set[int] = set()
+    chosen: list[int] = []
     for _ in range(4):
-        port = ports.choose(companion=GRPC_OFFSET, taken=taken)
-        taken |= {port, port + GRPC_OFFSET}
-    master, volume, filer, gateway = sorted(taken)[:4]
+        taken = {*chosen, *(port + GRPC_OFFSET for port in chosen)}
+        chosen.append(ports.choose(companion=GRPC_OFFSET, taken=taken))
+    master, volume, filer, gateway = chosen
     store = SeaweedFS(
         directory,
         master_port=master,

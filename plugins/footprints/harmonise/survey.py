@@ -187,22 +187,18 @@ def is_label_row(row: Mapping[str, str], form: Form) -> bool:
 def normalise(frame: pd.DataFrame, form: Form) -> pd.DataFrame:
     """A sheet with the form's names as headers and the form's codes for choices of one; unknown texts stay.
 
-    Ordinary columns of a contract (`from: sex`, `from: nationality`) are mapped from this frame.
+    Ordinary columns of a contract (`from: sex`, `from: nationality`) are mapped from this frame. Texts are trimmed and
+    NFC-normalised; an empty cell is None.
     """
-    frame = frame.copy()
-    frame.columns = pd.Index(rename_headers([str(c) for c in frame.columns], form))
-    for column in frame.columns:
-        question = form.questions.get(column)
-        if question is None or question.question_type != "select_one" or question.list_name is None:
-            continue
-        codes = _codes(form, question.list_name)
-        texts = frame[column].to_list()
-        frame[column] = pd.Series(
-            [codes.get(fold(t), t) if (t := _text(v)) is not None else None for v in texts],
-            index=frame.index,
-            dtype="str",
-        )
-    return frame
+    texts: dict[str, list[str | None]] = {}
+    for column, header in zip(frame.columns, rename_headers([str(c) for c in frame.columns], form), strict=True):
+        cells = [_text(value) for value in frame[column].to_list()]
+        question = form.questions.get(header)
+        if question is not None and question.question_type == "select_one" and question.list_name is not None:
+            codes = _codes(form, question.list_name)
+            cells = [None if cell is None else codes.get(fold(cell), cell) for cell in cells]
+        texts[header] = cells
+    return pd.DataFrame(texts, index=frame.index, dtype=object)
 
 
 def age_group(age: float | None) -> str:
@@ -243,8 +239,8 @@ def assemble(
         sheet = repeats.get(name)
         index_column, parent_column = (where.get("index", "_index"), where.get("parent", "_parent_index"))
         if sheet is not None and index_column in main.columns and parent_column in sheet.columns:
-            position = {t: i for i, v in enumerate(main[index_column].to_list()) if (t := _text(v)) is not None}
-            parents = [position.get(_text(v) or "", -1) for v in sheet[parent_column].to_list()]
+            position = {_whole(v): i for i, v in enumerate(main[index_column].to_list()) if _text(v) is not None}
+            parents = [position.get(_whole(v), -1) for v in sheet[parent_column].to_list()]
             owner = np.array(parents, dtype=np.int64)
             mine = sheet[owner >= 0]
             owner = owner[owner >= 0]
@@ -401,6 +397,12 @@ def _text(value: object) -> str | None:
         return None
     text = unicodedata.normalize("NFC", str(value)).strip()
     return text or None
+
+
+def _whole(value: object) -> str | None:
+    """The text of an index: a workbook may show 7 as 7.0."""
+    text = _text(value)
+    return text.removesuffix(".0") if text is not None else None
 
 
 def _flag(value: object) -> bool | None:

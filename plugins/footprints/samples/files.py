@@ -17,7 +17,7 @@ ZIP_MOMENT = (2024, 1, 1, 0, 0, 0)
 def write_workbook(path: Path, sheets: Mapping[str, Iterable[Sequence[Any]]]) -> Path:
     """Write a workbook, one sheet per entry, rows as they come; without a trace of when it was written."""
     # An embedded part: the library runs without it.
-    from openpyxl import Workbook  # type: ignore[import-untyped]
+    from openpyxl import Workbook
 
     workbook = Workbook(write_only=True)
     for title, rows in sheets.items():

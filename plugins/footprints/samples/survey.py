@@ -59,6 +59,13 @@ ROUTE = {
     "TUN": "central_mediterranean",
 }
 
+GOALS = {
+    "europe": ("ITA", "FRA", "DEU", "ESP"),
+    "north_africa": ("DZA", "LBY", "TUN"),
+    "west_africa": ("NGA", "SEN"),
+    "gulf": ("SAU",),
+}
+
 
 @dataclass(frozen=True)
 class Interview:
@@ -236,175 +243,169 @@ def _uuid(draw: random.Random) -> str:
     return str(uuid.UUID(int=draw.getrandbits(128), version=4))
 
 
+class _Drawn:
+    """The answers of one interview while they are drawn."""
+
+    def __init__(self, draw: random.Random, country: str, day: date, fixed: Answers, with_doubt: bool) -> None:
+        self.draw = draw
+        self.country = country
+        self.day = day
+        self.answers: Answers = dict(fixed)
+        self.with_doubt = with_doubt
+
+    def one(self, code: str, doubt: float = 0.03, **weights: float) -> str:
+        """Draw the answer to a select_one, sometimes a doubtful one; what is fixed stays."""
+        if code not in self.answers:
+            if self.with_doubt and self.draw.random() < doubt:
+                self.answers[code] = self.draw.choice(("dont_know", "refused"))
+            else:
+                self.answers[code] = self.draw.choices(list(weights), list(weights.values()))[0]
+        return str(self.answers[code])
+
+    def several(self, code: str, most: int = 3, doubt: float = 0.02, **weights: float) -> list[str]:
+        """Draw the answer to a select_multiple: one to `most` choices."""
+        if self.with_doubt and self.draw.random() < doubt:
+            chosen = [self.draw.choice(("dont_know", "refused"))]
+        else:
+            n = self.draw.randint(1, most)
+            wanted = {self.draw.choices(list(weights), list(weights.values()))[0] for _ in range(n)}
+            wanted = wanted & {"none", "nobody"} or wanted
+            chosen = [c for c in weights if c in wanted]
+        if "other" in chosen:
+            self.answers[f"{code}_other"] = self.draw.choice(("Pilgrimage", "Debt", "Sport", "Charity", "Lottery"))
+        self.answers[code] = chosen
+        return chosen
+
+    def number(self, code: str, low: int, high: int) -> None:
+        """Draw the answer to a number question, sometimes none."""
+        if not self.with_doubt or self.draw.random() > 0.04:
+            self.answers[code] = self.draw.randint(low, high)
+
+
 def _interview(
     draw: random.Random, country: str, day: date, round_code: str, fixed: Answers, with_doubt: bool = True
 ) -> Interview:
     started = datetime(day.year, day.month, day.day, draw.randrange(7, 18), draw.randrange(60), tzinfo=UTC)
     ended = started + timedelta(minutes=draw.randrange(22, 75))
-    answers: Answers = {
+    intro: Answers = {
         "enumerator_id": f"E{100 + draw.randrange(24)}",
         "round": round_code,
         "interview_country": country,
         "interview_place": draw.choice(PLACES[country]),
         "consent": "yes",
-        **fixed,
     }
+    d = _Drawn(draw, country, day, intro | fixed, with_doubt)
+    _profile(d)
+    _drivers(d)
+    stops = _journey(d)
+    _conditions(d)
+    _protection(d)
+    _smugglers(d)
+    _intentions(d)
+    _awareness(d)
+    _needs(d)
+    if draw.random() < 0.1:
+        d.answers["comments"] = draw.choice(
+            ("Would like to phone home.", "Asks about the way back.", "Souhaite rentrer.")
+        )
+    return Interview(_uuid(draw), started, ended, d.answers, stops, "", day.isoformat())
 
-    def one(code: str, doubt: float = 0.03, **weights: float) -> str:
-        """Draw the answer to a select_one, sometimes a doubtful one; what is fixed or drawn already stays."""
-        if code not in answers:
-            if with_doubt and draw.random() < doubt:
-                answers[code] = draw.choice(("dont_know", "refused"))
-            else:
-                answers[code] = draw.choices(list(weights), list(weights.values()))[0]
-        return str(answers[code])
 
-    def several(code: str, most: int = 3, doubt: float = 0.02, **weights: float) -> list[str]:
-        """Draw the answer to a select_multiple: one to `most` choices in the order of the form."""
-        if with_doubt and draw.random() < doubt:
-            answers[code] = [draw.choice(("dont_know", "refused"))]
-        else:
-            wanted = {draw.choices(list(weights), list(weights.values()))[0] for _ in range(draw.randint(1, most))}
-            if "none" in wanted or "nobody" in wanted:
-                wanted = wanted & {"none", "nobody"}
-            answers[code] = [c for c in weights if c in wanted]
-        if "other" in answers[code]:
-            answers[f"{code}_other"] = draw.choice(("Pilgrimage", "Debt", "Sport", "Charity", "Lottery"))
-        return list(answers[code])
+def _profile(d: _Drawn) -> None:
+    d.one("sex", 0.0, female=27, male=73)
+    ages = (d.draw.randint(18, 34), d.draw.randint(15, 17), d.draw.randint(35, 62), 998)
+    d.answers["age"] = d.draw.choices(ages, (70, 9, 19, 2 if d.with_doubt else 0))[0]
+    origins = ORIGINS[d.country]
+    d.answers["nationality"] = d.draw.choices(list(origins), list(origins.values()))[0]
+    d.one("marital_status", single=58, married=33, separated=6, widowed=3)
+    d.one("education", none=18, religious=14, primary=28, secondary=28, vocational=6, higher=6)
+    d.one("occupation", farming=25, trade=22, services=12, construction=14, student=12, domestic=6, none=9)
+    d.one("legal_status", 0.07, regular=30, irregular=48, asylum_seeker=8, refugee=4, applied=10)
+    d.one("travel_group", alone=38, family=14, friends=28, group=20)
+    d.answers["n_children"] = d.draw.choices((0, 1, 2, 3), (84, 9, 5, 2))[0]
 
-    def number(code: str, low: int, high: int) -> None:
-        if not with_doubt or draw.random() > 0.04:
-            answers[code] = draw.randint(low, high)
 
-    one("sex", 0.0, female=27, male=73)
-    answers["age"] = draw.choices(
-        (998, draw.randint(15, 17), draw.randint(18, 34), draw.randint(35, 62)), (2, 9, 70, 19)
-    )[0]
-    if not with_doubt and answers["age"] == 998:
-        answers["age"] = draw.randint(18, 34)
-    answers["nationality"] = draw.choices(list(ORIGINS[country]), list(ORIGINS[country].values()))[0]
-    one("marital_status", single=58, married=33, separated=6, widowed=3)
-    one("education", none=18, religious=14, primary=28, secondary=28, vocational=6, higher=6)
-    one("occupation", farming=25, trade=22, services=12, construction=14, student=12, domestic=6, none=9)
-    one("legal_status", 0.07, regular=30, irregular=48, asylum_seeker=8, refugee=4, applied=10)
-    one("travel_group", alone=38, family=14, friends=28, group=20)
-    answers["n_children"] = draw.choices((0, 1, 2, 3), (84, 9, 5, 2))[0]
-
-    drivers = several(
+def _drivers(d: _Drawn) -> None:
+    drivers = d.several(
         "drivers", economic=46, conflict=22, rights=9, family=8, study=4, services=4, environment=5, culture=2, other=2
     )
-    answers["main_driver"] = drivers[draw.randrange(len(drivers))]
-    if answers["main_driver"] == "other":
-        answers["main_driver"] = "economic"
-    several("influences", parents=24, spouse=8, friends=26, diaspora=18, smugglers=6, social_media=8, nobody=20)
+    d.answers["main_driver"] = d.draw.choice(drivers)
+    d.several("influences", parents=24, spouse=8, friends=26, diaspora=18, smugglers=6, social_media=8, nobody=20)
 
-    answers["departure_country"] = answers["nationality"] if draw.random() < 0.9 else draw.choice(("CIV", "GHA", "NGA"))
-    answers["departure_date"] = (day - timedelta(days=draw.randrange(20, 600))).isoformat()
-    one("route", 0.05, **{ROUTE[country]: 70, "central_mediterranean": 15, "within_region": 15})
-    several("journey_funding", savings=38, family=30, loan=14, sale=8, work=16)
-    number("journey_cost_usd", 80, 2600)
-    stops = tuple(
-        _stop(draw, code, place, with_doubt) for code, place in WAY[country][: draw.randint(1, len(WAY[country]))]
+
+def _journey(d: _Drawn) -> tuple[Answers, ...]:
+    elsewhere = d.draw.choice(("CIV", "GHA", "NGA"))
+    d.answers["departure_country"] = d.answers["nationality"] if d.draw.random() < 0.9 else elsewhere
+    d.answers["departure_date"] = (d.day - timedelta(days=d.draw.randrange(20, 600))).isoformat()
+    d.one("route", 0.05, **{"central_mediterranean": 15, "within_region": 15, ROUTE[d.country]: 70})
+    d.several("journey_funding", savings=38, family=30, loan=14, sale=8, work=16)
+    d.number("journey_cost_usd", 80, 2600)
+    way = WAY[d.country]
+    return tuple(_stop(d, code, place) for code, place in way[: d.draw.randint(1, len(way))])
+
+
+def _conditions(d: _Drawn) -> None:
+    d.one("shelter", rented=26, ghetto=24, employer=10, friends=20, camp=10, street=10)
+    d.one("paid_work", yes=42, no=58)
+    if d.one("health_problem", yes=44, no=56) == "yes":
+        d.one("health_access", yes=47, no=53)
+    d.number("hungry_days", 0, 6)
+
+
+def _protection(d: _Drawn) -> None:
+    d.one("felt_unsafe", 0.05, yes=52, no=48)
+    met = d.one("negative_encounter", 0.06, experienced=30, witnessed=22, both=16, none=32)
+    if met in ("experienced", "witnessed", "both"):
+        d.several("encounter_actors", militia=34, smugglers=36, bandits=16, police=18, border_guards=12)
+    d.several(
+        "incidents", none=36, robbery=22, extortion=26, physical_violence=18, detention=12, kidnapping=5, injury=14
     )
+    if d.one("detained", yes=24, no=76) == "yes":
+        d.number("detained_days", 1, 120)
+    if d.one("witnessed_death", yes=18, no=82) == "yes":
+        d.number("n_deaths_witnessed", 1, 12)
 
-    one("shelter", rented=26, ghetto=24, employer=10, friends=20, camp=10, street=10)
-    one("paid_work", yes=42, no=58)
-    if one("health_problem", yes=44, no=56) == "yes":
-        one("health_access", yes=47, no=53)
-    number("hungry_days", 0, 6)
 
-    one("felt_unsafe", 0.05, yes=52, no=48)
-    if one("negative_encounter", 0.06, experienced=30, witnessed=22, both=16, none=32) in (
-        "experienced",
-        "witnessed",
-        "both",
-    ):
-        several("encounter_actors", militia=34, smugglers=36, bandits=16, police=18, border_guards=12)
-    several(
-        "incidents",
-        none=36,
-        robbery=22,
-        extortion=26,
-        physical_violence=18,
-        detention=12,
-        kidnapping=5,
-        forced_labour=6,
-        injury=14,
-    )
-    if one("detained", yes=24, no=76) == "yes":
-        number("detained_days", 1, 120)
-    if one("witnessed_death", yes=18, no=82) == "yes":
-        number("n_deaths_witnessed", 1, 12)
+def _smugglers(d: _Drawn) -> None:
+    if d.one("smuggler_used", 0.06, whole=22, part=41, none=37) in ("whole", "part"):
+        d.several("smuggler_found", friends=48, approached=26, social_media=8, stations=18)
+        d.number("smuggler_paid_usd", 50, 1800)
+        d.one("smuggler_misled", yes=38, no=62)
 
-    if one("smuggler_used", 0.06, whole=22, part=41, none=37) in ("whole", "part"):
-        several("smuggler_found", friends=48, approached=26, social_media=8, stations=18)
-        number("smuggler_paid_usd", 50, 1800)
-        one("smuggler_misled", yes=38, no=62)
 
-    if one("plan_to_stay", 0.04, yes=12, no=88) != "yes":
-        region = one(
-            "destination_region", 0.06, europe=54, north_africa=20, west_africa=8, gulf=3, home=8, no_destination=7
-        )
-        goals = {
-            "europe": ("ITA", "FRA", "DEU", "ESP"),
-            "north_africa": ("DZA", "LBY", "TUN"),
-            "west_africa": ("NGA", "SEN"),
-            "gulf": ("SAU",),
-        }
-        if region in goals:
-            answers["destination_country"] = draw.choice(goals[region])
-            several("destination_reasons", work=54, safety=24, family=18, asylum=8, study=6, rights=12)
-    one("leave_again", 0.05, yes=46, no=54)
+def _intentions(d: _Drawn) -> None:
+    if d.one("plan_to_stay", 0.04, yes=12, no=88) != "yes":
+        weights = {"europe": 54, "north_africa": 20, "west_africa": 8, "gulf": 3, "home": 8, "no_destination": 7}
+        region = d.one("destination_region", 0.06, **weights)
+        if region in GOALS:
+            d.answers["destination_country"] = d.draw.choice(GOALS[region])
+            d.several("destination_reasons", work=54, safety=24, family=18, asylum=8, study=6, rights=12)
+    d.one("leave_again", 0.05, yes=46, no=54)
 
-    if one("aware_before", 0.04, fully=23, partly=36, **{"not": 41}) in ("fully", "partly"):
-        several(
-            "risks_known",
-            robbery=30,
-            extortion=24,
-            physical_violence=26,
-            detention=22,
-            kidnapping=16,
-            death=34,
-            injury=20,
-        )
-    several("information_sources", friends=44, returnees=18, smugglers=16, social_media=14, radio_tv=8, none=14)
-    one("encourage_others", 0.04, yes=26, no=74)
 
-    needs = several(
-        "needs",
-        cash=34,
-        food=22,
-        water=8,
-        shelter=18,
-        health=18,
-        documents=12,
-        legal=8,
-        psychosocial=4,
-        work=16,
-        **{"return": 6, "information": 8, "none": 4},
-    )
+def _awareness(d: _Drawn) -> None:
+    if d.one("aware_before", 0.04, **{"fully": 23, "partly": 36, "not": 41}) in ("fully", "partly"):
+        d.several("risks_known", robbery=30, extortion=24, physical_violence=26, detention=22, kidnapping=16, death=34)
+    d.several("information_sources", friends=44, returnees=18, smugglers=16, social_media=14, radio_tv=8, none=14)
+    d.one("encourage_others", 0.04, yes=26, no=74)
+
+
+def _needs(d: _Drawn) -> None:
+    weights = {"cash": 34, "food": 22, "water": 8, "shelter": 18, "health": 18, "documents": 12, "legal": 8}
+    weights |= {"psychosocial": 4, "work": 16, "return": 6, "information": 8, "none": 4}
+    needs = d.several("needs", **weights)
     if needs != ["none"]:
-        answers["main_need"] = needs[draw.randrange(len(needs))]
-    if one("assistance", yes=31, no=69) == "yes":
-        several("assistance_from", un=30, ngo=32, red_cross=16, local_people=20, migrants=18)
-    if draw.random() < 0.1:
-        answers["comments"] = draw.choice(
-            ("Would like to phone home.", "Asks about the way back.", "Was tired.", "Souhaite rentrer.")
-        )
-    return Interview(_uuid(draw), started, ended, answers, stops, "", day.isoformat())
+        d.answers["main_need"] = d.draw.choice(needs)
+    if d.one("assistance", yes=31, no=69) == "yes":
+        d.several("assistance_from", un=30, ngo=32, red_cross=16, local_people=20, migrants=18)
 
 
-def _stop(draw: random.Random, country: str, place: str, with_doubt: bool) -> Answers:
-    incidents = ["none"]
-    if draw.random() < 0.45:
-        incidents = sorted(
-            {
-                draw.choice(("robbery", "extortion", "physical_violence", "detention", "abandonment", "injury"))
-                for _ in range(2)
-            }
-        )
+def _stop(d: _Drawn, country: str, place: str) -> Answers:
+    draw = d.draw
+    suffered = ("robbery", "extortion", "physical_violence", "detention", "abandonment", "injury")
+    incidents = sorted({draw.choice(suffered) for _ in range(2)}) if draw.random() < 0.45 else ["none"]
     safety = draw.choices(("very_safe", "safe", "unsafe", "very_unsafe"), (8, 42, 36, 14))[0]
-    if with_doubt and draw.random() < 0.03:
+    if d.with_doubt and draw.random() < 0.03:
         safety = "refused"
     return {
         "stop_country": country,
@@ -463,11 +464,12 @@ def _main_rows(form: Form, interviews: Sequence[Interview], labels: str | None, 
         raise ValueError("labels must be en, fr or ar")
     columns = _columns(form, None, labels)
     head = ("start", "end", "today", "deviceid")
-    tail = "__version__ _id _uuid _submission_time _validation_status _notes _status _submitted_by _tags _index".split()
-    yield [*head, *(c.header for c in columns), *tail]
+    tail = ("__version__", "_id", "_uuid", "_submission_time", "_validation_status", "_notes", "_status")
+    tail_end = ("_submitted_by", "_tags", "_index")
+    yield [*head, *(c.header for c in columns), *tail, *tail_end]
     if label_row:
         english = (c.choice or c.question.labels.get("en", c.question.question_code) for c in columns)
-        yield [*(None for _ in head), *english, *(None for _ in tail)]
+        yield [*(None for _ in head), *english, *(None for _ in (*tail, *tail_end))]
     for number, one in enumerate(interviews, start=1):
         submitted = one.ended + timedelta(minutes=90)
         yield [

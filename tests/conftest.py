@@ -87,6 +87,8 @@ def warehouse(postgres_server: Postgres, warehouse_template: str) -> Iterator[Wa
     with postgres_server.connect() as connection:
         connection.execute(f"CREATE DATABASE {database} OWNER {state.OWNER} TEMPLATE {warehouse_template}".encode())
         connection.execute(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC".encode())
+        # sql/roles/grants.sql grants this too, but a copy of a database does not take its rights along.
+        connection.execute(f"GRANT TEMPORARY ON DATABASE {database} TO {state.OWNER}, {state.LOADER}".encode())
     postgres_server.allow_connect(database, list(state.ROLES))
     yield _warehouse(postgres_server, database)
     postgres_server.drop_database(database)

@@ -131,6 +131,7 @@ class Layout:
     as_of: Mapping[str, str]
     scope: tuple[str, ...] = ()
     period: str | None = None
+    covers: Literal["span", "years", "all"] = "span"
     on_repeated_key: Literal["last", "split", "number"] = "last"
     unpivot: Unpivot | None = None
     drop: tuple[str, ...] = ()
@@ -254,6 +255,7 @@ def _layout(path: Path, index: int, entry: dict[str, Any]) -> Layout:
         as_of={"received": ""} if as_of == "received" else as_of,
         scope=tuple(snapshot.get("scope", ())),
         period=snapshot.get("period"),
+        covers=snapshot.get("covers", "span"),
         on_repeated_key=entry.get("on_repeated_key", "last"),
         unpivot=_unpivot(unpivot) if unpivot else None,
         drop=tuple(entry.get("privacy", {}).get("drop", ())),

@@ -1,0 +1,329 @@
+"""The real files of the incident sources, Frontex and the register against counts that know nothing of our readers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.util
+import itertools
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from sqlalchemy import Connection, Engine, create_engine, text
+
+from footprints import ledger, pipeline
+from footprints.check import check_file
+from footprints.contracts import Layout, load_contract
+from footprints.examine import Examination, examine
+from footprints.harmonise.folding import fold
+from footprints.ledger import LandedObject, enrol
+from footprints.model import Delivery, Reject
+from footprints.settings import REPOSITORY, Settings
+from footprints.warehouse.reference import sync_source
+
+EXPECTATIONS = REPOSITORY / "expectations"
+DATA = Path(os.environ.get("FOOTPRINTS_DATA", REPOSITORY / "../shared/data")).resolve()
+ROOT = DATA / "partners" if (DATA / "partners").is_dir() else DATA
+
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "iom-mmp").is_dir(),
+    reason=f"no real files at {DATA}: set FOOTPRINTS_DATA to the folder that holds them",
+)
+
+
+def _counts() -> ModuleType:
+    """The module beside this one (pytest's importlib mode has no package for it)."""
+    name = "counts_incidents"
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+counts = _counts()
+PATHS = (
+    counts.MMP_2016,
+    counts.MMP_2017,
+    counts.MMP_2019,
+    counts.MMP_2021,
+    counts.MMP_2024,
+    counts.MMP_API_2016,
+    counts.MMP_API_2024,
+    counts.TMF,
+    counts.FRONTEX,
+    counts.REGISTER_CYCLES,
+    counts.REGISTER_PRODUCTS,
+)
+SHORT = {path: path.rsplit("/", 1)[-1][:24] for path in PATHS}
+
+
+class Kept:
+    """A sink that keeps everything."""
+
+    def __init__(self) -> None:
+        self.layout: Layout | None = None
+        self.tables: list[pa.Table] = []
+        self.row_numbers: list[int] = []
+        self.rejected: list[Reject] = []
+
+    def begin(self, layout: Layout, columns: tuple[str, ...]) -> None:
+        self.layout = layout
+
+    def records(self, records: pa.Table, row_numbers: Any) -> None:
+        self.tables.append(records)
+        self.row_numbers += row_numbers.tolist()
+
+    def rejects(self, rejects: list[Reject]) -> None:
+        self.rejected += rejects
+
+    def table(self) -> pa.Table:
+        return pa.concat_tables(self.tables)
+
+
+@pytest.fixture(scope="module")
+def expected() -> dict[str, Any]:
+    return {count.path: count for count in counts.all_counts(ROOT)}
+
+
+@pytest.fixture(scope="module")
+def read() -> Any:
+    """Reads a file by its contract, once a module."""
+    seen: dict[str, tuple[Examination, Kept]] = {}
+
+    def once(source: str, path: str) -> tuple[Examination, Kept]:
+        if path not in seen:
+            sink = Kept()
+            contract = load_contract(EXPECTATIONS / source)
+            settings = Settings(gx_rows=0)  # the same suites as masks; tests/unit/quality holds both engines equal
+            today = dt.date(2026, 1, 1)
+            examination = examine(
+                ROOT / path, Path(path).name, contract, settings, sink, today=today, privacy_key="key-of-the-tests"
+            )
+            seen[path] = examination, sink
+        return seen[path]
+
+    return once
+
+
+@pytest.mark.parametrize("path", PATHS, ids=SHORT.get)
+def test_rows_are_those_counted_without_our_readers(path: str, expected: dict[str, Any], read: Any) -> None:
+    count = expected[path]
+    examination, sink = read(count.source, path)
+    assert sink.layout.name == count.layout
+    assert examination.rows_read == count.n_rows
+    assert {reject.row_number: reject.rules[0] for reject in sink.rejected} == count.rejected
+    assert all(issue.severity != "hold" for issue in examination.issues)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=SHORT.get)
+def test_row_accounting_of_a_check_without_server(path: str, expected: dict[str, Any]) -> None:
+    count = expected[path]
+    found = check_file(ROOT / path, count.source, Settings(gx_rows=0)).delivery.counts
+    assert (found.rows_read, found.rows_rejected, found.rows_duplicate, found.rows_loaded) == (
+        count.n_rows,
+        len(count.rejected),
+        count.n_duplicate,
+        count.n_loaded,
+    )
+
+
+@pytest.mark.parametrize("path", PATHS, ids=SHORT.get)
+def test_figures_add_up_to_those_of_the_file(path: str, expected: dict[str, Any], read: Any) -> None:
+    count = expected[path]
+    _, sink = read(count.source, path)
+    table = sink.table()
+    # Exact repeats go when the delivery is merged; here they still stand twice.
+    distinct = pa.Table.from_pylist(list({repr(row): row for row in table.to_pylist()}.values()), table.schema)
+    assert len(distinct) == count.n_records
+    for column, total in count.sums.items():
+        if column in distinct.column_names:
+            assert (pc.sum(distinct[column]).as_py() or 0) == total, column
+
+
+def test_a_midnight_in_berlin_stays_on_its_day(read: Any) -> None:
+    """The export of 2016 writes local midnights in UTC; a later export of the same incident has the local day."""
+    old = _incidents(read, counts.MMP_2016)
+    stamps = {
+        f"objectid:{row['OBJECTID']}": row["DATEREPORTED"]
+        for _, row in counts.csv_rows(ROOT / counts.MMP_2016, "utf-8-sig")
+    }
+    later: dict[tuple[Any, ...], list[dt.date]] = {}
+    for incident in _incidents(read, counts.MMP_2021).values():
+        later.setdefault(_place(incident), []).append(incident["incident_date"].date())
+    agrees = compared = 0
+    for key, incident in old.items():
+        candidates = later.get(_place(incident), []) if incident["latitude"] is not None else []
+        if len(candidates) == 1 and "T00:00" not in stamps[key] and abs(_days(candidates[0], incident)) <= 1:
+            compared += 1
+            agrees += _days(candidates[0], incident) == 0
+    assert compared > 80
+    assert agrees / compared > 0.98
+
+
+def _incidents(read: Any, path: str) -> dict[str, dict[str, Any]]:
+    return {row["record_key"]: row for row in read("iom-missing-migrants", path)[1].table().to_pylist()}
+
+
+def _place(incident: dict[str, Any]) -> tuple[Any, ...]:
+    if incident["latitude"] is None:
+        return ()
+    return round(incident["latitude"], 2), round(incident["longitude"], 2), incident["n_dead"]
+
+
+def _days(day: dt.date, incident: dict[str, Any]) -> int:
+    return (incident["incident_date"].date() - day).days
+
+
+def test_one_numbering_for_the_exports_of_2016_and_2017(read: Any) -> None:
+    old, new = _incidents(read, counts.MMP_2016), _incidents(read, counts.MMP_2017)
+    common = old.keys() & new.keys()
+    assert len(common) > 1600
+    assert sum(old[key]["n_dead"] == new[key]["n_dead"] for key in common) / len(common) > 0.98
+
+
+def test_reversed_coordinates_are_turned_and_flagged(read: Any) -> None:
+    examination, sink = read("iom-missing-migrants", counts.MMP_2021)
+    flagged = {i.column: i.n_rows for i in examination.issues if i.rule == "type.number"}
+    reversed_cells = [
+        tuple(float(part) for part in row["Location Coordinates"].split(","))
+        for _, row in counts.csv_rows(ROOT / counts.MMP_2021, "utf-8")
+    ]
+    reversed_cells = [cell for cell in reversed_cells if abs(cell[0]) > 90]
+    assert flagged == {"Location Coordinates": len(reversed_cells)}
+    places = {(row["longitude"], row["latitude"]) for row in sink.table().to_pylist()}
+    assert set(reversed_cells) <= places
+
+
+def test_every_code_that_is_given_stands_in_the_code_list(read: Any, expected: dict[str, Any]) -> None:
+    known = {(row["domain"], row["code"]) for _, row in counts.csv_rows(EXPECTATIONS / "codes.csv", "utf-8")}
+    domains = {
+        "route_code": "route",
+        "cause_code": "cause",
+        "border_type_code": "border-type",
+        "flow_type_code": "flow-type",
+    }
+    for path in PATHS:
+        table = read(expected[path].source, path)[1].table()
+        for column, domain in domains.items():
+            if column in table.column_names:
+                given = {(domain, code) for code in pc.unique(table[column]).to_pylist() if code is not None}
+                assert given <= known
+
+
+def test_frontex_months_become_periods(read: Any) -> None:
+    rows = read("frontex", counts.FRONTEX)[1].table().to_pylist()
+    february = [row for row in rows if row["period_start"] == dt.datetime(2016, 2, 1)]
+    assert {row["period_end"] for row in february} == {dt.datetime(2016, 2, 29)}
+    assert len({row["record_key"] for row in rows}) == len(rows)
+    by_origin = {row["provider_origin"]: row["origin_code"] for row in rows}
+    assert by_origin["Palestine^"] == "PSE"
+    assert by_origin["Kosovo*"] == "XKX"
+    assert by_origin["Congo (Brazzaville)"] == "COG"
+    assert by_origin["Congo (Kinshasa)"] == "COD"
+    assert by_origin["Stateless"] == "STA"
+    assert by_origin["Namibia"] == "NAM"
+    assert None not in by_origin.values()
+
+
+def test_a_register_entry_may_be_about_several_countries(read: Any) -> None:
+    rows = read("organisation-register", counts.REGISTER_PRODUCTS)[1].table().to_pylist()
+    assert {row["country_codes"] for row in rows} == {"{TCD}", "{NER,TCD}", "{LBY,NER,TCD}"}
+    assert {row["organisation"] for row in rows} == {"REACH"}
+    examination, _ = read("organisation-register", counts.REGISTER_CYCLES)
+    assert [(i.column, i.n_rows) for i in examination.issues if i.severity == "flag"] == [("Research Cycle Title", 2)]
+
+
+@pytest.mark.parametrize("source", ["iom-missing-migrants", "the-migrants-files", "frontex"])
+def test_code_maps_name_each_value_once(source: str) -> None:
+    for path in (EXPECTATIONS / source / "maps").glob("*.csv"):
+        values = [fold(row["provider_value"]) for _, row in counts.csv_rows(path, "utf-8")]
+        assert len(values) == len(set(values)), path.name
+
+
+def test_the_global_crosswalk_names_each_value_once() -> None:
+    rows = [row for _, row in counts.csv_rows(EXPECTATIONS / "countries.csv", "utf-8")]
+    assert len({fold(row["provider_value"]) for row in rows}) == len(rows)
+
+
+# ------------------------------------------------------------------------------------------------- one history
+
+
+@pytest.fixture
+def loader(warehouse_url: str) -> Iterator[Engine]:
+    engine = create_engine(warehouse_url)
+    yield engine
+    engine.dispose()
+
+
+ORDERS = {
+    "as they were made": (0, 1, 2, 3, 4, 5, 6),
+    "newest first": (6, 5, 4, 3, 2, 1, 0),
+    "in between": (3, 5, 0, 4, 2, 6, 1),
+}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS.keys())
+def test_seven_exports_make_one_history(order: tuple[int, ...], loader: Engine, expected: dict[str, Any]) -> None:
+    """Whatever the order of arrival, each year is as the newest export of it tells it, and nothing stands twice."""
+    history, by_year = counts.mmp_history(ROOT)
+    with loader.connect() as connection:
+        for number in order:
+            path = PATHS[number]
+            delivery = _load(connection, expected[path].source, path)
+            count = expected[path]
+            found = delivery.counts
+            assert found.rows_read == count.n_rows
+            assert found.rows_rejected == len(count.rejected)
+            assert found.rows_duplicate == count.n_duplicate
+            assert found.rows_loaded + found.rows_unchanged == count.n_loaded
+        stated = connection.execute(
+            text(
+                "SELECT record_key, incident_date, n_dead, n_missing, n_dead_and_missing FROM core.incident"
+                " WHERE source_id = 'iom-missing-migrants'"
+            )
+        ).all()
+        connection.rollback()
+    assert dict(sorted(Counter(row.incident_date.year for row in stated).items())) == by_year
+    facts = Counter((row[0].split("#")[0], *row[1:]) for row in stated)
+    assert facts == Counter((i.key, i.day, i.dead, i.missing, i.total) for i in history)
+
+
+_number = itertools.count(1)
+
+
+def _load(connection: Connection, source: str, path: str) -> Delivery:
+    """Loads a file as a delivery of its source inside the open transaction, without object store or receipt."""
+    contract = load_contract(EXPECTATIONS / source)
+    file = ROOT / path
+    key = f"landing/{contract.partner.id}/{source}/{file.name}"
+    landed = LandedObject("tests", key, f"{next(_number)}", file.stat().st_size)
+    sync_source(connection, contract)
+    delivery_id = enrol(connection, landed, "sweep")
+    assert delivery_id is not None
+    delivery = replace(ledger.get(connection, delivery_id), sha256=f"{delivery_id:064d}")
+    settings = Settings(gx_rows=0, privacy_key="key-of-the-tests")
+    loaded, issues = pipeline.load(connection, delivery, file, contract, settings)
+    connection.execute(text("DISCARD TEMP"))  # the stages, which otherwise go with the transaction
+    assert loaded.state == "loaded", issues
+    ledger.finish(
+        connection,
+        delivery_id,
+        "loaded",
+        counts=loaded.counts,
+        sha256=loaded.sha256,
+        layout=loaded.layout,
+        as_of=loaded.as_of,
+        engine=loaded.engine,
+    )
+    return loaded

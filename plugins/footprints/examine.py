@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -190,8 +190,6 @@ def _match(opened: OpenFile, file_name: str, contract: Contract) -> list[Part]:
 
 def _survey_header(sheet: Sheet, layout: Layout) -> Header | None:
     """The header of a survey export, whose names may carry groups or be labels; Kobo's label row under it is no data."""
-    from dataclasses import replace
-
     assert layout.survey is not None
     form = survey.load_form(layout.survey.form)
     anywhere = replace(layout, match=replace(layout.match, headers=(), not_headers=()))
@@ -359,6 +357,16 @@ def _parameters(outcome: Outcome) -> dict[str, Any]:
     return shown
 
 
+def _one_each(findings: list[Finding]) -> list[Finding]:
+    """Each finding once: two columns read from one header, or two suites that ask the same, say it of the same rows."""
+    merged: dict[tuple[str, str, str | None, str], Finding] = {}
+    for finding in findings:
+        key = (finding.rule, finding.severity, finding.column, repr(sorted(finding.parameters.items())))
+        earlier = merged.get(key)
+        merged[key] = finding if earlier is None else replace(earlier, rows=earlier.rows | finding.rows)
+    return list(merged.values())
+
+
 def _settle(
     findings: list[Finding],
     mapped: Mapped,
@@ -369,6 +377,7 @@ def _settle(
 ) -> npt.NDArray[np.bool_]:
     """Counts what was found in a chunk, sends its rejects to the sink, and returns which of its rows are rejected."""
     chunk = mapped.chunk
+    findings = _one_each(findings)
     no_consent = np.zeros(len(chunk.row_numbers), bool)
     for finding in findings:
         if finding.rule == "consent.none":

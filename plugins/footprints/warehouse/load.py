@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -60,6 +60,8 @@ class Stage:
         self.connection = connection
         self.layout = layout
         self.columns = tuple(columns)
+        self.rows_duplicate = 0
+        self.issues: list[Issue] | None = None
         self.name = f"pg_temp.stage_{number}"
         types = TABLES[layout.table].columns
         definition = ", ".join(f"{c} {_sql_type(types[c])}" for c in self.columns)
@@ -92,18 +94,37 @@ class Stage:
         row = self.execute(f"SELECT {value} FROM {self.name}").fetchone()
         return row[0] if row else None
 
-    def merge(self, source_id: str, version: Version, trends: Iterable[TrendTable]) -> Merge:
+    def prepare(self) -> None:
+        """Settles repeated keys, once all records are staged."""
+        if self.issues is None:
+            self.execute(f"ANALYZE {self.name}")
+            self.issues = self._repeated_keys()
+
+    def merge(
+        self,
+        source_id: str,
+        version: Version,
+        trends: Iterable[TrendTable],
+        siblings: Sequence[Stage] = (),
+        layouts: Sequence[Layout] = (),
+    ) -> Merge:
         """Merges the staged records into the core table and notes the trend partitions that this touches.
 
-        The caller holds the source's lock, and the ledger already has the delivery's `as_of`.
+        `siblings` are the stages of the delivery's sheets: what one of them holds is not gone where this one lacks it.
+        `layouts` are those of the contract: a newer snapshot of any of them covers our records too. The caller holds
+        the source's lock, and the ledger already has the delivery's `as_of`.
         """
         table, columns = self.layout.table, self.columns
         mine = {"source": source_id, "as_of": version.as_of, "delivery": version.delivery_id}
-        self.execute(f"ANALYZE {self.name}")
-        issues = self._repeated_keys()
-        covered = self._cover(source_id, version) if self.layout.mode == "snapshot" else "false"
+        stages = [self, *(stage for stage in siblings if stage is not self and stage.layout.table == table)]
+        for stage in stages:
+            stage.prepare()
+        issues = list(self.issues or ())
+        if self.layout.mode == "snapshot":
+            self._note_scope(source_id, version)
+        covered = self._covered(mine, layouts)
         touched = [trend for trend in trends if trend.core_table == table]
-        if self._is_first(source_id):
+        if self._is_first(mine):
             return self._insert_all(mine, touched, issues)
         older_loses = ">" if self.layout.mode != "append" else "<"
         same = ", ".join(f"s.{c}" for c in columns), ", ".join(f"c.{c}" for c in columns)
@@ -124,7 +145,7 @@ class Stage:
             """,
             mine,
         )
-        gone_from = self._remove_gone(source_id, version, touched)
+        gone_from = self._remove_gone(mine, touched, stages)
         for trend in touched:  # the partitions that changed records leave, then those that they come to
             self._touch(trend, f"core.{table}", mine, "SELECT record_key FROM merging WHERE fate = 'changed'")
             self._touch(trend, self.name, mine, "SELECT record_key FROM merging WHERE fate IN ('added', 'changed')")
@@ -157,17 +178,17 @@ class Stage:
             issues=tuple(issues),
         )
 
-    def _is_first(self, source_id: str) -> bool:
-        """Whether the table holds nothing of this source, and no newer snapshot could cover what we bring."""
+    def _is_first(self, mine: dict[str, object]) -> bool:
+        """Whether the table holds nothing of this source, and no other snapshot could cover what we bring."""
         answer = self.execute(
             f"""
             SELECT NOT EXISTS (SELECT FROM core.{self.layout.table} WHERE source_id = %(source)s)
             AND NOT EXISTS (
                 SELECT FROM meta.snapshot WHERE source_id = %(source)s AND core_table = %(table)s
-                AND delivery_id <> (SELECT max(delivery_id) FROM meta.snapshot WHERE source_id = %(source)s)
+                AND delivery_id <> %(delivery)s
             )
             """,
-            {"source": source_id, "table": self.layout.table},
+            mine | {"table": self.layout.table},
         )
         return answer.fetchone() == (True,)
 
@@ -196,9 +217,12 @@ class Stage:
     def _repeated_keys(self) -> list[Issue]:
         """Leaves one record of each key in the stage (mode `last`), or tells different ones apart (`split`).
 
-        Exact repeats are duplicates either way. Sets `rows_duplicate`: rows of which no record is left.
+        Exact repeats are duplicates either way, unless every row is to count (`number`). Sets `rows_duplicate`: rows of
+        which no record is left.
         """
-        self.rows_duplicate = 0
+        if self.layout.on_repeated_key == "number":
+            self._number_repeats()
+            return []
         self.execute(
             f"""
             CREATE TEMP TABLE repeated ON COMMIT DROP AS
@@ -226,15 +250,7 @@ class Stage:
         numbers = self.execute("SELECT is_exact, row_number FROM losing ORDER BY row_number").fetchall()
         self.execute(f"DELETE FROM {self.name} s USING losing l WHERE s.ctid = l.place")
         if self.layout.on_repeated_key == "split":
-            self.execute(
-                f"""
-                UPDATE {self.name} s SET record_key = s.record_key || '#' || r.nth
-                FROM (
-                    SELECT ctid AS place, row_number() OVER (PARTITION BY record_key ORDER BY ROW({columns})::text) AS nth
-                    FROM {self.name} WHERE record_key IN (SELECT record_key FROM repeated)
-                ) r WHERE s.ctid = r.place AND r.nth > 1
-                """
-            )
+            self._number_repeats("WHERE record_key IN (SELECT record_key FROM repeated)")
         left = self.execute(
             f"SELECT count(DISTINCT l.row_number) FROM losing l"
             f" WHERE NOT EXISTS (SELECT FROM {self.name} s WHERE s.row_number = l.row_number)"
@@ -251,10 +267,30 @@ class Stage:
             issues.append(Issue("key.repeated", "flag", None, len(differing), differing[:20], {"columns": keys}))
         return issues
 
-    def _cover(self, source_id: str, version: Version) -> str:
-        """Records the scope of this snapshot; returns the predicate "a newer snapshot covers the staged record `s`"."""
+    def _number_repeats(self, where: str = "") -> None:
+        """Tells records of one key apart: the second by content becomes key#2. Equal ones may trade places."""
+        columns = ", ".join(self.columns)
+        self.execute(
+            f"""
+            UPDATE {self.name} s SET record_key = s.record_key || '#' || r.nth
+            FROM (
+                SELECT ctid AS place,
+                    row_number() OVER (PARTITION BY record_key ORDER BY ROW({columns})::text, row_number) AS nth
+                FROM {self.name} {where}
+            ) r WHERE s.ctid = r.place AND r.nth > 1
+            """
+        )
+
+    def _staged(self, column: str) -> str:
+        """A column of a staged record `s`, also where the layout leaves it to the table's default."""
+        if column in self.columns:
+            return f"s.{column}"
+        default = TABLES[self.layout.table].defaults.get(column)
+        return "NULL" if default is None else f"'{default}'"
+
+    def _note_scope(self, source_id: str, version: Version) -> None:
+        """Records what this snapshot speaks about: its scopes, and the period within each."""
         layout = self.layout
-        scope = _scope_json("s", layout)
         bounds = "min(s.{0})::date, max(s.{0})::date" if layout.period else "NULL::date, NULL::date"
         period = layout.period
         if period and TABLES[layout.table].columns[period] == "smallint":
@@ -262,7 +298,7 @@ class Stage:
         self.execute(
             f"""
             INSERT INTO meta.snapshot (delivery_id, source_id, core_table, scope, period_from, period_to)
-            SELECT %(delivery)s, %(source)s, %(table)s, {scope}, {bounds.format(period)}
+            SELECT %(delivery)s, %(source)s, %(table)s, {_scope_json(layout, self._staged)}, {bounds.format(period)}
             FROM {self.name} s GROUP BY 4
             ON CONFLICT (delivery_id, core_table, scope) DO UPDATE SET
                 period_from = least(snapshot.period_from, excluded.period_from),
@@ -270,37 +306,63 @@ class Stage:
             """,
             {"delivery": version.delivery_id, "source": source_id, "table": layout.table},
         )
-        return f"""EXISTS (
-            SELECT FROM meta.snapshot n JOIN meta.delivery nd ON nd.delivery_id = n.delivery_id
-            WHERE n.source_id = %(source)s AND n.core_table = '{layout.table}' AND n.scope = {scope}
-            AND (nd.as_of, nd.delivery_id) > (%(as_of)s, %(delivery)s) AND {_in_period("s", layout)}
-        )"""
 
-    def _remove_gone(self, source_id: str, version: Version, touched: list[TrendTable]) -> dict[int, int]:
-        """Removes what this delivery takes back: records that an earlier run of it loaded and that it no longer holds,
-        and, for a snapshot, records of older deliveries that it covers and does not hold. Counts them by delivery.
+    def _covered(self, mine: dict[str, object], layouts: Sequence[Layout]) -> str:
+        """The predicate "a newer snapshot, of any layout of the source, covers the staged record `s`".
+
+        A record that the newer snapshot states as well is its own already; one that it does not state is gone.
+        """
+        table = self.layout.table
+        newer = f"""
+            SELECT FROM meta.snapshot n JOIN meta.delivery nd ON nd.delivery_id = n.delivery_id
+            WHERE n.source_id = %(source)s AND n.core_table = '{table}'
+            AND (nd.as_of, nd.delivery_id) > (%(as_of)s, %(delivery)s)
+        """
+        if self.execute(f"SELECT EXISTS ({newer})", mine).fetchone() != (True,):
+            return "false"
+        forms = {
+            (layout.scope, layout.period): layout
+            for layout in (self.layout, *layouts)
+            if layout.mode == "snapshot" and layout.table == table
+        }
+        tests = [
+            f"EXISTS ({newer} AND n.scope = {_scope_json(form, self._staged)} AND {_in_period(form, self._staged)})"
+            for form in forms.values()
+        ]
+        return f"({' OR '.join(tests)})" if tests else "false"
+
+    def _remove_gone(
+        self, mine: dict[str, object], touched: list[TrendTable], stages: Sequence[Stage]
+    ) -> dict[int, int]:
+        """Removes what this delivery takes back; counts it by delivery.
+
+        That is what an earlier run of it loaded and it lacks now, and, for a snapshot, records of older deliveries
+        that it covers and does not hold. `stages` are those of all its sheets for this table.
         """
         layout, table = self.layout, self.layout.table
-        mine = {"source": source_id, "as_of": version.as_of, "delivery": version.delivery_id}
         reasons = ["c.delivery_id = %(delivery)s"]
         if layout.mode == "snapshot":
             reasons.append(
                 f"""(d.as_of, d.delivery_id) < (%(as_of)s, %(delivery)s) AND EXISTS (
                     SELECT FROM meta.snapshot n WHERE n.delivery_id = %(delivery)s AND n.core_table = '{table}'
-                    AND n.scope = {_scope_json("c", layout)} AND {_in_period("c", layout)}
+                    AND n.scope = {_scope_json(layout, _in_core)} AND {_in_period(layout, _in_core)}
                 )"""
             )
+        held = " ".join(
+            f"AND NOT EXISTS (SELECT FROM {stage.name} s WHERE s.record_key = c.record_key)" for stage in stages
+        )
         self.execute(
             f"""
             CREATE TEMP TABLE going ON COMMIT DROP AS
             SELECT c.record_key, c.delivery_id FROM core.{table} c
             JOIN meta.delivery d ON d.delivery_id = c.delivery_id
-            WHERE c.source_id = %(source)s AND ({" OR ".join(f"({r})" for r in reasons)})
-            AND NOT EXISTS (SELECT FROM {self.name} s WHERE s.record_key = c.record_key)
+            WHERE c.source_id = %(source)s AND ({" OR ".join(f"({r})" for r in reasons)}) {held}
             """,
             mine,
         )
-        gone = dict(self.execute("SELECT delivery_id, count(*) FROM going GROUP BY delivery_id").fetchall())
+        gone: dict[int, int] = dict(
+            self.execute("SELECT delivery_id, count(*) FROM going GROUP BY delivery_id").fetchall()
+        )
         if gone:
             for trend in touched:
                 self._touch(trend, f"core.{table}", mine, "SELECT record_key FROM going")
@@ -324,15 +386,20 @@ def _sql_type(kind: str) -> str:
     return "double precision" if kind == "double" else kind
 
 
-def _scope_json(alias: str, layout: Layout) -> str:
-    pairs = ", ".join(f"'{c}', {alias}.{c}" for c in layout.scope)
+def _in_core(column: str) -> str:
+    return f"c.{column}"
+
+
+def _scope_json(layout: Layout, of: Callable[[str], str]) -> str:
+    """The scope of a record in a layout's snapshots, as SQL; `of` gives the SQL of a column."""
+    pairs = ", ".join(f"'{column}', {of(column)}" for column in layout.scope)
     return f"jsonb_build_object('mode', 'snapshot'{', ' + pairs if pairs else ''})"
 
 
-def _in_period(alias: str, layout: Layout) -> str:
+def _in_period(layout: Layout, of: Callable[[str], str]) -> str:
     if layout.period is None:
         return "true"
-    day = f"{alias}.{layout.period}"
+    day = of(layout.period)
     if TABLES[layout.table].columns[layout.period] == "smallint":
         day = f"make_date({day}, 1, 1)"
     return f"{day} BETWEEN n.period_from AND n.period_to"

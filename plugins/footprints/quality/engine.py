@@ -1,11 +1,11 @@
 """The two engines that evaluate a suite over a delivery: Great Expectations itself, and the same suite as masks.
 
-`gx` hands the frame to Great Expectations and reads its COMPLETE results by the frame's own index. `masks` evaluates the
-suite with vectorised comparisons, chunk by chunk, for deliveries too large for GX. Both see the same normalised columns
-and refuse the same mistakes (a column that is not there, a number compared with a date); `tests/unit/quality` proves that
-they agree rule by rule.
+`gx` hands the frame to Great Expectations and reads its COMPLETE results by the frame's own index. `masks` evaluates
+the suite with vectorised comparisons, chunk by chunk, for deliveries too large for GX. Both see the same normalised
+columns and refuse the same mistakes (a column that is not there, a number compared with a date); `tests/unit/quality`
+proves that they agree rule by rule.
 
-What a failure means is said by the severity. A row that fails is rejected (critical), flagged (warning) or noted (info).
+What a failure means is said by the severity. A failing row is rejected (critical), flagged (warning) or noted (info).
 An expectation fails as a whole where it is about the delivery, or where it has `mostly` and fewer rows pass: that holds
 the delivery back (critical), flags it (warning) or is noted (info), besides what each failing row suffers.
 
@@ -33,6 +33,7 @@ from footprints.model import Engine, ExpectationResult, Severity
 from footprints.quality.suites import Expectation, Suite, utc_today
 
 Mask = NDArray[np.bool_]
+_NULL_HASH = np.uint64(0xA5B3_5705_F00D_CAFE)  # no value's: that of 0.0 is 0
 Kind = Literal["number", "date", "text", "boolean", "empty", "other"]
 
 _COMPARABLE: Mapping[str, tuple[Kind, ...]] = {
@@ -128,7 +129,9 @@ class Checker:
     the columns needed at the end; it keeps those columns, so give it small deliveries (`settings.gx_rows`).
     """
 
-    def __init__(self, suite: Suite, engine: Engine, *, columns: Collection[str] = (), today: date | None = None) -> None:
+    def __init__(
+        self, suite: Suite, engine: Engine, *, columns: Collection[str] = (), today: date | None = None
+    ) -> None:
         if engine not in ("gx", "masks"):
             raise ContractError(f"there is no engine {engine!r} for checks", "gx or masks")
         self.suite = suite.at(today or utc_today())
@@ -258,8 +261,11 @@ class _Column:
         dtype = series.dtype
         if isinstance(dtype, pd.CategoricalDtype):
             return _Column.of(series.astype(dtype.categories.dtype))
-        if dtype == object:
-            if pd.api.types.infer_dtype(series, skipna=True) != "string":
+        if pd.api.types.is_object_dtype(dtype):
+            inferred = pd.api.types.infer_dtype(series, skipna=True)
+            if inferred == "date":
+                return _Column("date", pd.Series(series.to_numpy().astype("datetime64[s]")), null)
+            if inferred != "string":
                 return _Column("other", series, null)
             return _Column("text", series.astype("str"), null)
         if pd.api.types.is_bool_dtype(dtype):
@@ -305,14 +311,14 @@ class _Column:
     def hashes(self) -> NDArray[np.uint64]:
         """A 64-bit hash of each value; all nulls have one hash."""
         if self.kind == "empty":
-            return np.zeros(len(self.null), dtype=np.uint64)
+            return np.full(len(self.null), _NULL_HASH)
         values: Any = self.series
         if self.kind == "number":
             values = self.values.astype("float64") + 0.0  # one hash for 1 and 1.0, for 0.0 and -0.0
         elif self.kind == "date":
             values = self.values.astype("datetime64[us]").astype("int64")
         hashes = pd.util.hash_array(values.array if isinstance(values, pd.Series) else values, categorize=True)
-        hashes = np.where(self.null, np.uint64(0), np.asarray(hashes, dtype=np.uint64))
+        hashes = np.where(self.null, _NULL_HASH, np.asarray(hashes, dtype=np.uint64))
         return cast("NDArray[np.uint64]", hashes)
 
 
@@ -343,6 +349,7 @@ def _within(observed: Any, kwargs: Mapping[str, Any]) -> bool:
 
 # --------------------------------------------------------------------------------------------------------------- masks
 
+_Rows = dict[int, tuple[int, Mask]]  # index → checked, failed rows
 _Late = dict[int, tuple[int, Mask | None, bool, float | None]]  # index → checked, failed rows, success, observed
 
 
@@ -353,7 +360,7 @@ class _MaskJudge:
         self._later = later
         self._kept: dict[int, list[Any]] = {e.index: [] for e in later}
 
-    def rows(self, columns: Mapping[str, _Column], now: Sequence[Expectation], suite: Suite) -> dict[int, tuple[int, Mask]]:
+    def rows(self, columns: Mapping[str, _Column], now: Sequence[Expectation], suite: Suite) -> _Rows:
         return {e.index: _mask(e, [columns[name] for name in e.columns]) for e in now}
 
     def keep(self, columns: Mapping[str, _Column]) -> None:
@@ -509,9 +516,9 @@ class _GxJudge:
         self._frames: list[pd.DataFrame] = []
         self._batches: Any = None
 
-    def rows(self, columns: Mapping[str, _Column], now: Sequence[Expectation], suite: Suite) -> dict[int, tuple[int, Mask]]:
+    def rows(self, columns: Mapping[str, _Column], now: Sequence[Expectation], suite: Suite) -> _Rows:
         names = dict.fromkeys(name for e in now for name in e.columns)
-        frame = _gx_frame({name: columns[name] for name in names}, len(columns[""].null))
+        frame = _gx_frame({name: columns[name] for name in names}, len(columns[""].null), now)
         judged: dict[int, tuple[int, Mask]] = {}
         for index, result in self._validate(frame, now, suite).items():
             judged[index] = _gx_rows(result, len(frame))
@@ -528,7 +535,7 @@ class _GxJudge:
         if not self._later:
             return {}
         whole = self._frames[0] if len(self._frames) == 1 else pd.concat(self._frames, ignore_index=True)
-        frame = _gx_frame({str(name): _Column.of(whole[name]) for name in whole.columns}, n_rows)
+        frame = _gx_frame({str(name): _Column.of(whole[name]) for name in whole.columns}, n_rows, self._later)
         late: _Late = {}
         for index, result in self._validate(frame, self._later, suite).items():
             e = suite.expectations[index]
@@ -553,7 +560,7 @@ class _GxJudge:
             gx_suite = ExpectationSuite(
                 name=suite.name,
                 expectations=[
-                    {"type": e.type, "kwargs": dict(e.kwargs), "severity": e.severity, "meta": {"index": e.index}}
+                    {"type": e.type, "kwargs": _gx_kwargs(e), "severity": e.severity, "meta": {"index": e.index}}
                     for e in expectations
                 ],
             )
@@ -575,6 +582,16 @@ class _GxJudge:
         return by_index
 
 
+def _gx_kwargs(e: Expectation) -> dict[str, Any]:
+    """The kwargs with dates as moments: GX reads `2016-05-31` as a date, which pandas does not compare with moments."""
+    moments = {
+        name: datetime.fromisoformat(value).isoformat(timespec="seconds")
+        for name, value in e.kwargs.items()
+        if name in ("min_value", "max_value") and isinstance(value, str)
+    }
+    return {**e.kwargs, **moments}
+
+
 def _gx_raised(info: Any) -> bool:
     if not isinstance(info, Mapping):
         return False
@@ -588,9 +605,16 @@ def _gx_rows(result: Any, n_rows: int) -> tuple[int, Mask]:
     return int(counts["element_count"]) - int(counts.get("missing_count", 0)), failed
 
 
-def _gx_frame(columns: Mapping[str, _Column], n_rows: int) -> pd.DataFrame:
+def _gx_frame(columns: Mapping[str, _Column], n_rows: int, expectations: Sequence[Expectation]) -> pd.DataFrame:
     """The columns as GX can compare them: dates in nanoseconds, the only unit whose bounds it parses."""
     data = {name: c.series for name, c in columns.items()}
+    pairs = [e.columns for e in expectations if "pair" in e.type]
+    dated = {name for name, c in columns.items() if c.kind == "date"}
+    for _ in pairs:  # a column without values takes the type of the one it is compared with, and hands it on
+        dated |= {name for pair in pairs if dated & set(pair) for name in pair if columns[name].kind == "empty"}
+    for name in dated:
+        if columns[name].kind == "empty":
+            data[name] = pd.Series(np.full(n_rows, np.datetime64("NaT", "ns")))
     dates = [name for name, c in columns.items() if c.kind == "date"]
     data |= dict(zip(dates, _nanoseconds([columns[name].series for name in dates]), strict=True))
     return pd.DataFrame(data, index=pd.RangeIndex(n_rows))

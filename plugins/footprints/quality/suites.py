@@ -1,11 +1,11 @@
 """Suites of expectations, read from Great Expectations' own JSON without importing Great Expectations.
 
-A suite file is what `ExpectationSuite.to_json_dict()` writes, so GX itself can load it. Importing GX takes seconds, and a
-typo in a suite should not wait for that: the file is checked here against a table of the expectation types that both our
-engines evaluate. What is not in the table is refused, so that the two engines never differ silently.
+A suite file is what `ExpectationSuite.to_json_dict()` writes, so GX itself can load it. Importing GX takes seconds, and
+a typo in a suite should not wait for that: the file is checked here against a table of the expectation types that both
+our engines evaluate. What is not in the table is refused, so that the two engines never differ silently.
 
-`meta: {"rule": "<name>"}` of an expectation names the rule in receipts. `{"$PARAMETER": "today"}`, GX's own form, stands
-for a date that is known when a delivery is checked (see `PARAMETERS`).
+`meta: {"rule": "<name>"}` of an expectation names the rule in receipts. `{"$PARAMETER": "today"}`, GX's own form,
+stands for a date that is known when a delivery is checked (see `PARAMETERS`).
 """
 
 from __future__ import annotations
@@ -34,8 +34,10 @@ PARAMETERS: Mapping[str, Callable[[date], Any]] = {
 
 SEVERITIES: tuple[ExpectationSeverity, ...] = ("critical", "warning", "info")
 
+_ENTRY_KEYS = ("type", "kwargs", "severity", "meta", "id", "notes", "description", "rendered_content")
+
 # GX keeps datetimes in nanoseconds: a bound outside their range cannot be compared there.
-_FIRST_DAY, _LAST_DAY = datetime(1678, 1, 1), datetime(2261, 12, 31)
+_FIRST_DAY, _LAST_DAY = "1678-01-01", "2262-01-01"
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def _bound(value: Any) -> str | None:
             return "is neither a number nor a date (2016-05-31)"
         if moment.tzinfo is not None:
             return "has a time zone; write it in UTC, without one"
-        return None if _FIRST_DAY <= moment <= _LAST_DAY else "is a date outside 1678 to 2261"
+        return None if _FIRST_DAY <= moment.isoformat() < _LAST_DAY else "is a date outside 1678 to 2261"
     return "is neither a number nor a date (2016-05-31)" if _number(value) else None
 
 
@@ -158,9 +160,7 @@ TYPES: Mapping[str, _Type] = {
     "expect_column_values_to_match_regex_list": _on(
         "row", _MAP | {"regex_list": _regexes, "match_on": _one_of("any", "all")}, "column", "regex_list"
     ),
-    "expect_column_values_to_not_match_regex_list": _on(
-        "row", _MAP | {"regex_list": _regexes}, "column", "regex_list"
-    ),
+    "expect_column_values_to_not_match_regex_list": _on("row", _MAP | {"regex_list": _regexes}, "column", "regex_list"),
     "expect_column_value_lengths_to_be_between": _on(
         "row", _MAP | _RANGE | {"min_value": _length, "max_value": _length}, "column", bounds=True
     ),
@@ -192,9 +192,7 @@ TYPES: Mapping[str, _Type] = {
         "sum_total",
         "ignore_row_if",
     ),
-    "expect_table_row_count_to_be_between": _on(
-        "delivery", {"min_value": _length, "max_value": _length}, bounds=True
-    ),
+    "expect_table_row_count_to_be_between": _on("delivery", {"min_value": _length, "max_value": _length}, bounds=True),
     "expect_table_row_count_to_equal": _on("delivery", {"value": _length}, "value"),
     "expect_column_min_to_be_between": _on("delivery", _COLUMN | _RANGE, "column", bounds=True),
     "expect_column_max_to_be_between": _on("delivery", _COLUMN | _RANGE, "column", bounds=True),
@@ -366,9 +364,7 @@ def _expectation(path: Path, index: int, entry: Any) -> Expectation:
     where = f"expectations[{index}]"
     if not isinstance(entry, dict):
         raise ContractError(f"{path}: {where}: is not an object")
-    _known(
-        path, f"{where}.", entry, ("type", "kwargs", "severity", "meta", "id", "notes", "description", "rendered_content")
-    )
+    _known(path, f"{where}.", entry, _ENTRY_KEYS)
     kind = entry.get("type")
     if not isinstance(kind, str) or kind not in TYPES:
         raise ContractError(

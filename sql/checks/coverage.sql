@@ -22,4 +22,4 @@ FROM cells_before
 LEFT JOIN cells_fresh ON cells_before.partition_key = cells_fresh.partition_key
 WHERE
     coalesce(cells_fresh.n, 0) < cells_before.n
-    AND NOT EXISTS (SELECT FROM pg_temp.touched AS t WHERE t.partition_key = cells_before.partition_key)
+    AND cells_before.partition_key NOT IN (SELECT touched.partition_key FROM pg_temp.touched)

@@ -47,7 +47,9 @@ facts AS (
             AND record.assessment_type IS NOT DISTINCT FROM r.assessment_type
             AND record.round_number IS NOT DISTINCT FROM r.round_number
             AND (r.round_number IS NOT NULL OR record.reporting_date = r.last_date)
-    GROUP BY 1, 2, 3, 4, 5, 6
+    GROUP BY
+        record.operation, record.source_id, record.country_code, record.population_group_code, record.admin_level,
+        record.assessment_type
 ),
 
 split AS (
@@ -65,7 +67,7 @@ split AS (
             sum(n_records) FILTER (WHERE breakdown_code = 'origin')
         ) AS n_records_split
     FROM pg_temp.fresh
-    GROUP BY 1, 2, 3, 4, 5, 6
+    GROUP BY partition_key, source_id, country_code, population_group_code, admin_level, assessment_type
 )
 
 SELECT

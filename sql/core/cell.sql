@@ -2,7 +2,7 @@
 -- country, period or indicator reaches the tables and their indexes.
 DROP VIEW IF EXISTS trends.cell;
 CREATE VIEW trends.cell AS
-WITH refreshed AS NOT MATERIALIZED (
+WITH refreshed AS (
     SELECT
         trend_table,
         max(finished_at) AS refreshed_at
@@ -12,224 +12,244 @@ WITH refreshed AS NOT MATERIALIZED (
 )
 
 SELECT
-    indicator_id AS indicator,
-    country_code,
-    period,
-    nullif(place, '') AS place,
-    CASE WHEN profile = 'all' THEN 'all' ELSE profile || '=' || profile_value END AS profile,
-    sources,
-    n,
-    base,
-    value::numeric AS value,
-    low::numeric AS low,
-    high::numeric AS high,
-    'share' AS unit,
-    is_suppressed,
-    caveat,
-    (SELECT r.refreshed_at FROM refreshed AS r WHERE r.trend_table = 'survey_indicator') AS refreshed_at
-FROM trends.survey_indicator
-
-UNION ALL
-
-SELECT
     figure.indicator,
-    c.country_code,
-    c.partition_key,
-    nullif(concat_ws(' / ', c.provider_region, c.route_code), ''),
-    'all',
-    ARRAY[c.source_id],
-    c.n_incidents,
-    NULL,
+    figure.country_code,
+    figure.period,
+    figure.place,
+    figure.profile,
+    figure.sources,
+    figure.n,
+    figure.base,
     figure.value,
-    figure.value,
-    CASE WHEN figure.indicator = 'incidents' THEN figure.value END,
+    figure.low,
+    figure.high,
     figure.unit,
-    false,
-    'Minimum estimate: many deaths are never recorded. Sources overlap and must not be added up.',
-    (SELECT r.refreshed_at FROM refreshed AS r WHERE r.trend_table = 'incident_month')
-FROM trends.incident_month AS c
-CROSS JOIN LATERAL (
-    VALUES
-    ('incidents', c.n_incidents::numeric, 'incidents'),
-    ('deaths', c.n_dead::numeric, 'persons'),
-    ('missing', c.n_missing::numeric, 'persons'),
-    ('dead-and-missing', c.n_dead_and_missing::numeric, 'persons'),
-    ('survivors', c.n_survivors::numeric, 'persons')
-) AS figure (indicator, value, unit)
-WHERE figure.value IS NOT NULL
+    figure.is_suppressed,
+    figure.caveat,
+    refreshed.refreshed_at
+FROM (
+    SELECT
+        indicator_id AS indicator,
+        country_code,
+        period,
+        nullif(place, '') AS place,
+        CASE WHEN profile = 'all' THEN 'all' ELSE profile || '=' || profile_value END AS profile,
+        sources,
+        n,
+        base,
+        value::numeric AS value,
+        low::numeric AS low,
+        high::numeric AS high,
+        'share' AS unit,
+        is_suppressed,
+        caveat,
+        'survey_indicator' AS trend_table
+    FROM trends.survey_indicator
 
-UNION ALL
+    UNION ALL
 
-SELECT
-    'population-by-asylum',
-    asylum_code,
-    partition_key,
-    NULL,
-    'population_type=' || population_type_code || '; origin=' || origin_code,
-    ARRAY[source_id],
-    n_records,
-    NULL,
-    n_persons::numeric,
-    n_persons_low::numeric,
-    n_persons_high::numeric,
-    'persons',
-    false,
-    'At the end of the year. Figures of 1 to 4 people are withheld by the source and stand as an interval.',
-    (SELECT r.refreshed_at FROM refreshed AS r WHERE r.trend_table = 'population_year')
-FROM trends.population_year
+    SELECT
+        measure.indicator,
+        c.country_code,
+        c.partition_key,
+        nullif(concat_ws(' / ', c.provider_region, c.route_code), ''),
+        'all',
+        ARRAY[c.source_id],
+        c.n_incidents,
+        null,
+        measure.amount AS value,
+        measure.amount AS low,
+        CASE WHEN measure.indicator = 'incidents' THEN measure.amount END,
+        measure.unit,
+        false,
+        'Minimum estimate: many deaths are never recorded. Sources overlap and must not be added up.',
+        'incident_month'
+    FROM trends.incident_month AS c
+    CROSS JOIN
+        LATERAL (
+            VALUES
+            ('incidents', c.n_incidents::numeric, 'incidents'),
+            ('deaths', c.n_dead::numeric, 'persons'),
+            ('missing', c.n_missing::numeric, 'persons'),
+            ('dead-and-missing', c.n_dead_and_missing::numeric, 'persons'),
+            ('survivors', c.n_survivors::numeric, 'persons')
+        ) AS measure (indicator, amount, unit)
+    WHERE measure.amount IS NOT null
 
-UNION ALL
+    UNION ALL
 
-SELECT
-    'population-by-origin',
-    origin_code,
-    partition_key,
-    NULL,
-    'population_type=' || population_type_code || '; asylum=' || asylum_code,
-    ARRAY[source_id],
-    n_records,
-    NULL,
-    n_persons::numeric,
-    n_persons_low::numeric,
-    n_persons_high::numeric,
-    'persons',
-    false,
-    'At the end of the year. Figures of 1 to 4 people are withheld by the source and stand as an interval.',
-    (SELECT r.refreshed_at FROM refreshed AS r WHERE r.trend_table = 'population_year')
-FROM trends.population_year
+    SELECT
+        'population-by-asylum',
+        asylum_code,
+        partition_key,
+        null,
+        'population_type=' || population_type_code || '; origin=' || origin_code,
+        ARRAY[source_id],
+        n_records,
+        null,
+        n_persons::numeric,
+        n_persons_low::numeric,
+        n_persons_high::numeric,
+        'persons',
+        false,
+        'At the end of the year. Figures of 1 to 4 people are withheld by the source and stand as an interval.',
+        'population_year'
+    FROM trends.population_year
 
-UNION ALL
+    UNION ALL
 
-SELECT
-    'asylum-applications-by-asylum',
-    asylum_code,
-    partition_key,
-    NULL,
-    concat_ws(
-        '; ', 'origin=' || origin_code, 'procedure=' || procedure_code, 'type=' || application_type_code,
-        'level=' || decision_level_code
-    ),
-    ARRAY[source_id],
-    n_records,
-    NULL,
-    n_applied::numeric,
-    n_applied_low::numeric,
-    n_applied_high::numeric,
-    CASE unit_code WHEN 'P' THEN 'persons' WHEN 'C' THEN 'cases' ELSE 'applications' END,
-    false,
-    'Applications, not people: the same person may apply again, appeal, or apply in several countries.',
-    (SELECT r.refreshed_at FROM refreshed AS r WHERE r.trend_table = 'asylum_application_year')
-FROM trends.asylum_application_year
+    SELECT
+        'population-by-origin',
+        origin_code,
+        partition_key,
+        null,
+        'population_type=' || population_type_code || '; asylum=' || asylum_code,
+        ARRAY[source_id],
+        n_records,
+        null,
+        n_persons::numeric,
+        n_persons_low::numeric,
+        n_persons_high::numeric,
+        'persons',
+        false,
+        'At the end of the year. Figures of 1 to 4 people are withheld by the source and stand as an interval.',
+        'population_year'
+    FROM trends.population_year
 
-UNION ALL
+    UNION ALL
 
-SELECT
-    'asylum-applications-by-origin',
-    origin_code,
-    partition_key,
-    NULL,
-    concat_ws(
-        '; ', 'asylum=' || asylum_code, 'procedure=' || procedure_code, 'type=' || application_type_code,
-        'level=' || decision_level_code
-    ),
-    ARRAY[source_id],
-    n_records,
-    NULL,
-    n_applied::numeric,
-    n_applied_low::numeric,
-    n_applied_high::numeric,
-    CASE unit_code WHEN 'P' THEN 'persons' WHEN 'C' THEN 'cases' ELSE 'applications' END,
-    false,
-    'Applications, not people: the same person may apply again, appeal, or apply in several countries.',
-    (SELECT r.refreshed_at FROM refreshed AS r WHERE r.trend_table = 'asylum_application_year')
-FROM trends.asylum_application_year
+    SELECT
+        'asylum-applications-by-asylum',
+        asylum_code,
+        partition_key,
+        null,
+        concat_ws(
+            '; ', 'origin=' || origin_code, 'procedure=' || procedure_code, 'type=' || application_type_code,
+            'level=' || decision_level_code
+        ),
+        ARRAY[source_id],
+        n_records,
+        null,
+        n_applied::numeric,
+        n_applied_low::numeric,
+        n_applied_high::numeric,
+        CASE unit_code WHEN 'P' THEN 'persons' WHEN 'C' THEN 'cases' ELSE 'applications' END,
+        false,
+        'Applications, not people: the same person may apply again, appeal, or apply in several countries.',
+        'asylum_application_year'
+    FROM trends.asylum_application_year
 
-UNION ALL
+    UNION ALL
 
-SELECT
-    CASE flow_type_code WHEN 'arrival' THEN 'arrivals' WHEN 'detection' THEN 'detections' ELSE 'movements' END,
-    destination_code,
-    period,
-    route_code,
-    concat_ws('; ', 'border=' || border_type_code, 'origin=' || origin_code),
-    ARRAY[source_id],
-    n_records,
-    NULL,
-    n_persons::numeric,
-    n_persons::numeric,
-    n_persons::numeric,
-    'crossings',
-    false,
-    'Crossings, not people: a person who crosses twice is counted twice. Sources overlap and must not be added up.',
-    (SELECT r.refreshed_at FROM refreshed AS r WHERE r.trend_table = 'flow_month')
-FROM trends.flow_month
+    SELECT
+        'asylum-applications-by-origin',
+        origin_code,
+        partition_key,
+        null,
+        concat_ws(
+            '; ', 'asylum=' || asylum_code, 'procedure=' || procedure_code, 'type=' || application_type_code,
+            'level=' || decision_level_code
+        ),
+        ARRAY[source_id],
+        n_records,
+        null,
+        n_applied::numeric,
+        n_applied_low::numeric,
+        n_applied_high::numeric,
+        CASE unit_code WHEN 'P' THEN 'persons' WHEN 'C' THEN 'cases' ELSE 'applications' END,
+        false,
+        'Applications, not people: the same person may apply again, appeal, or apply in several countries.',
+        'asylum_application_year'
+    FROM trends.asylum_application_year
 
-UNION ALL
+    UNION ALL
 
-SELECT
-    CASE flow_type_code WHEN 'arrival' THEN 'arrivals' WHEN 'detection' THEN 'detections' ELSE 'movements' END
-    || '-by-origin',
-    origin_code,
-    period,
-    route_code,
-    concat_ws('; ', 'border=' || border_type_code, 'destination=' || destination_code),
-    ARRAY[source_id],
-    n_records,
-    NULL,
-    n_persons::numeric,
-    n_persons::numeric,
-    n_persons::numeric,
-    'crossings',
-    false,
-    'Crossings, not people: a person who crosses twice is counted twice. Sources overlap and must not be added up.',
-    (SELECT r.refreshed_at FROM refreshed AS r WHERE r.trend_table = 'flow_month')
-FROM trends.flow_month
+    SELECT
+        CASE flow_type_code WHEN 'arrival' THEN 'arrivals' WHEN 'detection' THEN 'detections' ELSE 'movements' END,
+        destination_code,
+        period,
+        route_code,
+        concat_ws('; ', 'border=' || border_type_code, 'origin=' || origin_code),
+        ARRAY[source_id],
+        n_records,
+        null,
+        n_persons::numeric,
+        n_persons::numeric,
+        n_persons::numeric,
+        'crossings',
+        false,
+        'Crossings, not people: a person who crosses twice is counted twice. Sources overlap and must not be added up.',
+        'flow_month'
+    FROM trends.flow_month
 
-UNION ALL
+    UNION ALL
 
-SELECT
-    'displaced-latest',
-    country_code,
-    reporting_date::text,
-    provider_admin1,
-    concat_ws(
-        '; ', 'operation=' || partition_key, 'group=' || population_group_code, 'admin_level=' || admin_level,
-        'assessment=' || assessment_type, 'origin=' || origin_code, 'round=' || round_number
-    ),
-    ARRAY[source_id],
-    n_records,
-    NULL,
-    n_persons::numeric,
-    n_persons::numeric,
-    n_persons::numeric,
-    'persons',
-    false,
-    'Stock of the latest round. Admin levels and kinds of assessment count the same people again: never add them up.',
-    (SELECT r.refreshed_at FROM refreshed AS r WHERE r.trend_table = 'displacement_latest')
-FROM trends.displacement_latest
+    SELECT
+        CASE flow_type_code WHEN 'arrival' THEN 'arrivals' WHEN 'detection' THEN 'detections' ELSE 'movements' END
+        || '-by-origin',
+        origin_code,
+        period,
+        route_code,
+        concat_ws('; ', 'border=' || border_type_code, 'destination=' || destination_code),
+        ARRAY[source_id],
+        n_records,
+        null,
+        n_persons::numeric,
+        n_persons::numeric,
+        n_persons::numeric,
+        'crossings',
+        false,
+        'Crossings, not people: a person who crosses twice is counted twice. Sources overlap and must not be added up.',
+        'flow_month'
+    FROM trends.flow_month
 
-UNION ALL
+    UNION ALL
 
-SELECT
-    'displaced',
-    country_code,
-    reporting_date::text,
-    NULL,
-    concat_ws(
-        '; ', 'operation=' || partition_key, 'group=' || population_group_code, 'admin_level=' || admin_level,
-        'assessment=' || assessment_type, 'round=' || round_number
-    ),
-    ARRAY[source_id],
-    n_records,
-    NULL,
-    n_persons::numeric,
-    n_persons::numeric,
-    n_persons::numeric,
-    'persons',
-    false,
-    'Stock of one round. Rounds, admin levels and kinds of assessment count the same people again: never add them up.',
-    (SELECT r.refreshed_at FROM refreshed AS r WHERE r.trend_table = 'displacement_round')
-FROM trends.displacement_round;
+    SELECT
+        'displaced-latest',
+        country_code,
+        reporting_date::text,
+        provider_admin1,
+        concat_ws(
+            '; ', 'operation=' || partition_key, 'group=' || population_group_code, 'admin_level=' || admin_level,
+            'assessment=' || assessment_type, 'origin=' || origin_code, 'round=' || round_number
+        ),
+        ARRAY[source_id],
+        n_records,
+        null,
+        n_persons::numeric,
+        n_persons::numeric,
+        n_persons::numeric,
+        'persons',
+        false,
+        'Stock of the latest round. Admin levels and kinds of assessment count the same people again: never add them up.',
+        'displacement_latest'
+    FROM trends.displacement_latest
+
+    UNION ALL
+
+    SELECT
+        'displaced',
+        country_code,
+        reporting_date::text,
+        null,
+        concat_ws(
+            '; ', 'operation=' || partition_key, 'group=' || population_group_code, 'admin_level=' || admin_level,
+            'assessment=' || assessment_type, 'round=' || round_number
+        ),
+        ARRAY[source_id],
+        n_records,
+        null,
+        n_persons::numeric,
+        n_persons::numeric,
+        n_persons::numeric,
+        'persons',
+        false,
+        'Stock of one round. Rounds, admin levels and kinds of assessment count the same people again: never add them up.',
+        'displacement_round'
+    FROM trends.displacement_round
+) AS figure
+LEFT JOIN refreshed ON figure.trend_table = refreshed.trend_table;
 
 COMMENT ON VIEW trends.cell IS
 'All published figures in one shape, one row per figure; what `footprints trends` prints.';

@@ -19,7 +19,7 @@ CREATE TABLE trends.incident_month (
     n_survivors bigint,
     source_quality_lowest smallint,
     source_quality_mean numeric(4, 2),
-    deliveries bigint [] NOT NULL,
+    deliveries bigint[] NOT NULL,
     CONSTRAINT incident_month_cell
     UNIQUE NULLS NOT DISTINCT (partition_key, source_id, provider_region, route_code, country_code)
 );
@@ -53,7 +53,7 @@ CREATE TABLE trends.population_year (
     n_persons_high bigint NOT NULL,
     n_records bigint NOT NULL,
     n_withheld bigint NOT NULL,
-    deliveries bigint [] NOT NULL,
+    deliveries bigint[] NOT NULL,
     CONSTRAINT population_year_cell
     UNIQUE (partition_key, source_id, asylum_code, origin_code, population_type_code)
 );
@@ -89,7 +89,7 @@ CREATE TABLE trends.asylum_application_year (
     n_applied_high bigint NOT NULL,
     n_records bigint NOT NULL,
     n_withheld bigint NOT NULL,
-    deliveries bigint [] NOT NULL,
+    deliveries bigint[] NOT NULL,
     CONSTRAINT asylum_application_year_cell
     UNIQUE NULLS NOT DISTINCT (
         partition_key, source_id, asylum_code, origin_code, procedure_code, application_type_code,
@@ -133,7 +133,7 @@ CREATE TABLE trends.flow_month (
     border_type_code text NOT NULL,
     n_persons bigint NOT NULL,
     n_records bigint NOT NULL,
-    deliveries bigint [] NOT NULL,
+    deliveries bigint[] NOT NULL,
     CONSTRAINT flow_month_cell
     UNIQUE NULLS NOT DISTINCT (
         partition_key, period, source_id, flow_type_code, destination_code, origin_code, route_code, border_type_code
@@ -175,7 +175,7 @@ CREATE TABLE trends.displacement_round (
     n_female bigint,
     n_places bigint NOT NULL,
     n_records bigint NOT NULL,
-    deliveries bigint [] NOT NULL,
+    deliveries bigint[] NOT NULL,
     CONSTRAINT displacement_round_cell
     UNIQUE NULLS NOT DISTINCT (
         partition_key, source_id, country_code, population_group_code, admin_level, assessment_type, round_number,
@@ -224,7 +224,7 @@ CREATE TABLE trends.displacement_latest (
     n_female bigint,
     n_places bigint NOT NULL,
     n_records bigint NOT NULL,
-    deliveries bigint [] NOT NULL,
+    deliveries bigint[] NOT NULL,
     CONSTRAINT displacement_latest_cell
     UNIQUE NULLS NOT DISTINCT (
         partition_key, source_id, country_code, population_group_code, admin_level, assessment_type, breakdown_code,

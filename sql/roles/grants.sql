@@ -56,9 +56,9 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON SCHEMA public, meta, staging, core, trends FROM PUBLIC;
-REVOKE ALL ON ALL TABLES IN SCHEMA public, meta, staging, core, trends FROM PUBLIC;
-REVOKE ALL ON ALL ROUTINES IN SCHEMA public, meta, staging, core, trends FROM PUBLIC;
+REVOKE ALL ON SCHEMA public, meta, staging, core, trends FROM public;
+REVOKE ALL ON ALL TABLES IN SCHEMA public, meta, staging, core, trends FROM public;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA public, meta, staging, core, trends FROM public;
 GRANT USAGE, CREATE ON SCHEMA public TO footprints_owner;
 
 -- Start from nothing: a grant that is taken out of this file is gone after the next migration.

@@ -20,7 +20,7 @@ latest AS (
         reporting_date
     FROM record
     ORDER BY
-        source_id, operation, country_code, population_group_code, admin_level, assessment_type,
+        source_id ASC, operation ASC, country_code ASC, population_group_code ASC, admin_level ASC, assessment_type ASC,
         reporting_date DESC, round_number DESC NULLS LAST
 )
 

@@ -25,6 +25,7 @@ from footprints.stack.postgres import Postgres
 from footprints.warehouse.migrate import migrate
 
 SQL = REPOSITORY / "sql"
+TRENDS = trends.load_trends(SQL)
 SOURCES = ("iom-test", "mhub-test")
 COUNTRIES = ("LBY", "MLI", "SOM", "ERI", "UKN")
 
@@ -95,7 +96,7 @@ def clear(engine: Engine) -> None:
     with engine.begin() as connection:
         for name in CORE:
             connection.execute(text(f"DELETE FROM core.{name}"))
-        for trend in trends.load_trends(SQL):
+        for trend in TRENDS:
             connection.execute(text(f"DELETE FROM trends.{trend.name}"))
         connection.execute(text("DELETE FROM meta.touched_partition"))
 
@@ -130,7 +131,7 @@ def drop(connection: Connection, table: str, delivery: int, record_key: str, sou
 
 
 def note(connection: Connection, table: str, delivery: int, record_key: str, source: str) -> None:
-    for trend in trends.load_trends(SQL):
+    for trend in TRENDS:
         if trend.core_table == table:
             select = (
                 f"SELECT DISTINCT CAST(:t AS text), {trend.partition}, CAST(:d AS bigint) FROM core.{table}"
@@ -150,7 +151,7 @@ def content(engine: Engine) -> dict[str, list[str]]:
                     text(f"SELECT x::text FROM trends.{t.name} AS x ORDER BY 1".replace("::", r"\:\:"))
                 ).scalars()
             )
-            for t in trends.load_trends(SQL)
+            for t in TRENDS
         }
 
 
@@ -277,7 +278,6 @@ def test_refreshed_by_touched_partitions_equals_computed_anew(engine: Engine, de
         with engine.begin() as connection:
             delivery = new_delivery(connection)
             for (table, values), key, source in step.stated:
-                # Interviews of the indicator's source only: the other survey has no catalogue.
                 put(connection, table, delivery, str(key), source, **values)
             for table, key, source in step.gone:
                 drop(connection, table, delivery, str(key), source)
@@ -652,7 +652,7 @@ def test_checksum_tells_content_not_order(empty: Engine) -> None:
 
 def test_each_trend_is_served_by_an_index_on_core(engine: Engine) -> None:
     with engine.connect() as connection:
-        for trend in trends.load_trends(SQL):
+        for trend in TRENDS:
             leading = connection.execute(
                 text(
                     "SELECT count(*) FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid"

@@ -1,4 +1,4 @@
-"""Parses a folder of DAGs as Airflow does and prints what the policy tests look at. A script: run in its own process."""
+"""Parse a folder of DAGs as Airflow does and print what the policy tests look at: run in a process of its own."""
 
 from __future__ import annotations
 
@@ -60,4 +60,4 @@ answer = {
     "warnings": [str(warning) for warnings in bag.captured_warnings.values() for warning in warnings],
     "dags": {dag_id: describe(dag) for dag_id, dag in sorted(bag.dags.items())},
 }
-print(json.dumps(answer))
+sys.stdout.write(json.dumps(answer))

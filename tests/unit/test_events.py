@@ -19,7 +19,11 @@ KEY = "landing/iom/flows/round 5 + été 100%.csv"
 def s3_event(key: str, source: str = "aws:s3", name: str = "ObjectCreated:Put") -> dict:
     return {
         "Records": [
-            {"eventSource": source, "eventName": name, "s3": {"bucket": {"name": "b"}, "object": {"key": key, "size": 1}}}
+            {
+                "eventSource": source,
+                "eventName": name,
+                "s3": {"bucket": {"name": "b"}, "object": {"key": key, "size": 1}},
+            }
         ]
     }
 
@@ -100,7 +104,9 @@ def test_version_of_an_object_in_a_versioned_seaweedfs_bucket():
     assert parse(json.dumps(event)) == [ObjectRef("b", "landing/a/b/v.csv")]
 
 
-@pytest.mark.parametrize("body", [b"", b"no json", b"[]", b"{}", b'"x"', b'{"Records": [{}]}', b'{"Records": 3}', b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"", b"no json", b"[]", b"{}", b'"x"', b'{"Records": [{}]}', b'{"Records": 3}', b"\xff"]
+)
 def test_unknown_bodies_are_refused(body):
     with pytest.raises(EventError):
         parse(body)

@@ -38,8 +38,8 @@ TOUCH = (
     "INSERT INTO meta.touched_partition (trend_table, partition_key, delivery_id) {select}"
     " ON CONFLICT (trend_table, partition_key, delivery_id) DO UPDATE SET touched_at = clock_timestamp()"
 )
-"""How to note touched partitions. DO NOTHING would not do: it takes no lock on a note that is there already, and a refresh
-that consumes the note before the noting transaction commits would lose the change."""
+"""How to note touched partitions. DO NOTHING would not do: it takes no lock on a note that is there already, so a
+refresh that consumes the note before the noting transaction commits would lose the change."""
 
 
 class RefreshError(FootprintsError):
@@ -178,7 +178,7 @@ def _trend_table(directory: Path, name: str, entry: Any) -> TrendTable:
 def touched_predicate(column: str, kind: Kind, partitions: Iterable[str]) -> str:
     """A predicate on a core table that holds for the rows of these partitions, of literals only.
 
-    Months that follow each other become one range of dates. Raises ConfigurationError on a key that is none of its kind.
+    Months that follow each other become one range of dates. Raises ConfigurationError on a key of another kind.
     """
     keys = sorted(set(partitions))
     if not keys:
@@ -274,7 +274,7 @@ def _refresh_table(engine: Engine, trend: TrendTable, full: bool, accept: Collec
     clock = time.monotonic()
     with _lock(engine, trend.name):
         for attempt in range(ATTEMPTS):
-            # One snapshot for all statements: what the cells hold, what the checks compare and which notes are consumed.
+            # One snapshot for all statements: what cells hold, what checks compare, which notes are consumed.
             with engine.connect().execution_options(
                 isolation_level="REPEATABLE READ", no_parameters=True
             ) as connection:
@@ -287,8 +287,19 @@ def _refresh_table(engine: Engine, trend: TrendTable, full: bool, accept: Collec
                             _record(connection, result, started, definition)
                     break
                 except DBAPIError as error:
-                    if getattr(error.orig, "sqlstate", "") not in ("40001", "40P01") or attempt + 1 == ATTEMPTS:
+                    state = getattr(error.orig, "sqlstate", None) or ""
+                    if state in ("40001", "40P01") and attempt + 1 < ATTEMPTS:
+                        pass  # a delivery touched the same partitions meanwhile: anew, with what it committed
+                    elif error.connection_invalidated or state[:2] in ("", "08", "40", "53", "57"):
                         raise
+                    else:
+                        # Not the server's message: it may quote a value.
+                        problem = f"the SQL failed ({type(error.orig).__name__}, SQLSTATE {state})"
+                        result = RefreshResult(
+                            trend.name, full, False, 0, (), 0, 0, (), (), time.monotonic() - clock, problem
+                        )
+                        definition = trend.definition()
+                        break
             time.sleep(0.05 * 2**attempt)
         if result.problem is not None:
             with engine.begin() as connection:
@@ -451,7 +462,8 @@ def published_cells(connection: Connection, country: str, period: str, indicator
             "SELECT indicator, country_code, period, place, profile, sources, n, base, value, low, high, unit,"
             " is_suppressed, caveat, refreshed_at FROM trends.cell"
             " WHERE country_code = :country"
-            " AND (period = :period OR (period ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' AND starts_with(period, :period || '-')))"
+            " AND (period = :period"
+            "   OR (period ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' AND starts_with(period, :period || '-')))"
             " AND (CAST(:indicator AS text) IS NULL OR indicator = :indicator)"
             " ORDER BY indicator, period, place NULLS FIRST, profile, sources"
         ),
@@ -506,14 +518,14 @@ def _content(connection: Connection, schema: str, table: str, exclude: Collectio
     name = f"{_identifier(schema)}.{_identifier(table)}"
     columns = [
         row[0]
-        for row in connection.execution_options().exec_driver_sql(
+        for row in connection.exec_driver_sql(
             f"SELECT attname FROM pg_attribute WHERE attrelid = {_literal(name)}::regclass AND attnum > 0"
             " AND NOT attisdropped ORDER BY attname"
         )
         if row[0] not in exclude
     ]
-    # Two halves of each row's MD5, added up: no sort, and equal rows count as often as they are there. The settings that
-    # the text of a date or a number depends on are set for this transaction.
+    # Two halves of each row's MD5, added up: no sort, and equal rows count as often as they are there. What the text of
+    # a date or a number depends on is set for this transaction.
     connection.exec_driver_sql(
         "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', true),"
         " set_config('IntervalStyle', 'postgres', true), set_config('extra_float_digits', '1', true),"

@@ -7,7 +7,7 @@ WITH record AS (
     WHERE :touched
     WINDOW series AS (
         PARTITION BY
-            d.operation, d.source_id, d.country_code, d.population_group_code, d.admin_level, d.assessment_type
+            d.operation, d.source_id, d.country_code, d.population_group_code, d.admin_level
     )
 ),
 
@@ -18,12 +18,11 @@ round_of_last_date AS (
         country_code,
         population_group_code,
         admin_level,
-        assessment_type,
         max(round_number) AS round_number,
         max(last_date) AS last_date
     FROM record
     WHERE reporting_date = last_date
-    GROUP BY operation, source_id, country_code, population_group_code, admin_level, assessment_type
+    GROUP BY operation, source_id, country_code, population_group_code, admin_level
 ),
 
 facts AS (
@@ -44,7 +43,6 @@ facts AS (
             AND record.country_code = r.country_code
             AND record.population_group_code = r.population_group_code
             AND record.admin_level = r.admin_level
-            AND record.assessment_type IS NOT DISTINCT FROM r.assessment_type
             AND record.round_number IS NOT DISTINCT FROM r.round_number
             AND (r.round_number IS NOT NULL OR record.reporting_date = r.last_date)
     GROUP BY

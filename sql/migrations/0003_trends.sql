@@ -234,8 +234,8 @@ CREATE TABLE trends.displacement_latest (
 CREATE INDEX displacement_latest_country_idx ON trends.displacement_latest (country_code, reporting_date);
 
 COMMENT ON TABLE trends.displacement_latest IS
-'Displaced people in the latest round of each operation, country, group, admin level and kind of assessment: the stock '
-'as last known. Admin levels and kinds of assessment count the same people again: never add them up.';
+'Displaced people in the latest round of each operation, country, group and admin level: the stock as last known. '
+'Admin levels and kinds of assessment count the same people again: never add them up.';
 COMMENT ON COLUMN trends.displacement_latest.partition_key IS 'Operation, as the source names it.';
 COMMENT ON COLUMN trends.displacement_latest.source_id IS 'Source of the counts; never add sources up.';
 COMMENT ON COLUMN trends.displacement_latest.country_code IS 'Country where the people are, ISO 3166-1 alpha-3.';
@@ -249,7 +249,7 @@ COMMENT ON COLUMN trends.displacement_latest.provider_admin1 IS
 COMMENT ON COLUMN trends.displacement_latest.origin_code IS
 'Nationality or origin, ISO 3166-1 alpha-3; null in the other breakdowns, or not stated.';
 COMMENT ON COLUMN trends.displacement_latest.breakdown_code IS
-'What the cell is split by: total (nothing), admin1, origin. Each breakdown holds all people: never add them up.';
+'What the cell is split by: total (nothing), admin1, origin. Splits count the people of the total again, where stated.';
 COMMENT ON COLUMN trends.displacement_latest.round_number IS 'Round; null where the source numbers none.';
 COMMENT ON COLUMN trends.displacement_latest.reporting_date IS 'Last reporting date within the round.';
 COMMENT ON COLUMN trends.displacement_latest.n_persons IS 'People; null where no record of the cell states it.';

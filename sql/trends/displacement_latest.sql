@@ -1,5 +1,5 @@
--- The latest round is the one with the latest reporting date (then the highest number) of its operation, country, group,
--- level and kind of assessment. Only its records count; rounds never add up.
+-- The latest round is the one with the latest reporting date (then the highest number) of its operation, country, group
+-- and level. Only its records count: rounds never add up, and a kind of assessment that it no longer has is no stock.
 WITH record AS (
     SELECT
         *,
@@ -9,18 +9,17 @@ WITH record AS (
 ),
 
 latest AS (
-    SELECT DISTINCT ON (source_id, operation, country_code, population_group_code, admin_level, assessment_type)
+    SELECT DISTINCT ON (source_id, operation, country_code, population_group_code, admin_level)
         source_id,
         operation,
         country_code,
         population_group_code,
         admin_level,
-        assessment_type,
         round_key,
         reporting_date
     FROM record
     ORDER BY
-        source_id ASC, operation ASC, country_code ASC, population_group_code ASC, admin_level ASC, assessment_type ASC,
+        source_id ASC, operation ASC, country_code ASC, population_group_code ASC, admin_level ASC,
         reporting_date DESC, round_number DESC NULLS LAST
 )
 
@@ -58,7 +57,6 @@ INNER JOIN latest
         AND record.country_code = latest.country_code
         AND record.population_group_code = latest.population_group_code
         AND record.admin_level = latest.admin_level
-        AND record.assessment_type IS NOT DISTINCT FROM latest.assessment_type
         AND record.round_key = latest.round_key
 GROUP BY
     record.operation, record.source_id, record.country_code, record.population_group_code, record.admin_level,

@@ -391,6 +391,19 @@ def test_each_check_catches_a_wrong_select(
         trends.refresh(empty, full=True, sql_dir=changed_sql(tmp_path, file, old, new))
 
 
+def test_a_select_that_fails_says_so_without_a_value_and_leaves_the_others(empty: Engine, tmp_path: Path) -> None:
+    with empty.begin() as connection:
+        put(connection, "incident", new_delivery(connection), "1", "iom-test", **incident(provider_region="Secret"))
+        put(connection, "flow", new_delivery(connection), "1", "iom-test", **flow())
+    broken = changed_sql(tmp_path, "trends/incident_month.sql", "    provider_region,\n", "    provider_region::int,\n")
+    with pytest.raises(trends.RefreshError, match=r"incident_month: the SQL failed .*22P02") as caught:
+        trends.refresh(empty, sql_dir=broken)
+    assert "Secret" not in str(caught.value)
+    assert len(content(empty)["flow_month"]) == 1
+    with empty.connect() as connection:
+        assert trends.pending(connection) == {"incident_month": 1}
+
+
 def test_cells_outside_the_touched_partitions_are_refused(empty: Engine, tmp_path: Path) -> None:
     with empty.begin() as connection:
         put(connection, "incident", new_delivery(connection), "1", "iom-test", **incident(incident_date="2016-05-31"))
@@ -573,6 +586,8 @@ def fill_each_table(connection: Connection) -> None:
         connection, "displacement", delivery, "3", "iom-test",
         **displacement(round_number=2, reporting_date="2016-06-08", provider_admin1="Kufra", n_persons=5),
     )  # fmt: skip
+    # A kind of assessment that the latest round no longer has is no stock.
+    put(connection, "displacement", delivery, "4", "iom-test", **displacement(round_number=1, assessment_type="SA"))
     for number, answer in enumerate(["no", "no", "yes", "refused"]):
         put(connection, "interview", delivery, str(number), "mhub-test", **interview(answer))
 
@@ -612,7 +627,7 @@ def test_published_cells(empty: Engine, database: Database) -> None:
         ("displaced-latest", "Kufra", profile, iom, 1, 5, 5, 5),
         ("displaced-latest", "Sebha", profile, iom, 1, 10, 10, 10),
     ]
-    assert [c[0] for c in cells(dashboard, "LBY", "2016-05-10")] == ["displaced"]
+    assert [c[0] for c in cells(dashboard, "LBY", "2016-05-10")] == ["displaced", "displaced"]
     with dashboard.connect() as connection:
         (whole, *_) = trends.published_cells(connection, "MLI", "2016-03/2016-05", "felt-unsafe")
     assert (whole.n, whole.base, whole.value, whole.unit) == (2, 3, 0.666667, "share")

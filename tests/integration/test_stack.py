@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,3 +136,15 @@ def _until_dead(*pids: int) -> None:
         while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
             assert time.monotonic() < end, f"{pid} still runs"
             time.sleep(0.05)
+
+
+def test_a_part_that_fails_is_named_and_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle.SeaweedFS, "argv", lambda self: [sys.executable, "-c", "print('no disk left')"])
+    with pytest.raises(lifecycle.StackError) as caught:
+        lifecycle.up(tmp_path)
+    assert caught.value.message.startswith("s3 did not become ready")
+    assert "no disk left" in caught.value.hint
+    known = state.load(tmp_path)
+    assert known.parts == {}
+    assert processes.marked(known.stack_id) == []
+    assert not (tmp_path / "env").exists()

@@ -179,8 +179,9 @@ class _Stack:
 
 def inherited_environment() -> dict[str, str]:
     """Our own environment without what would change a server: another Airflow's, Postgres's or AWS's variables."""
-    foreign = ("AIRFLOW", "PG", "AWS_", "FOOTPRINTS_", "WEED_", "_AIRFLOW")
-    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    foreign = ("AIRFLOW", "PG", "AWS_", "FOOTPRINTS_", "WEED_", "_AIRFLOW", "PYTHONDONTWRITEBYTECODE")
+    kept = ("AWS_CA_BUNDLE",)  # of this machine, whatever the store
+    return {name: value for name, value in os.environ.items() if name in kept or not name.startswith(foreign)}
 
 
 # -------------------------------------------------------------------------------------- up
@@ -223,6 +224,8 @@ def up(home: Path | None = None, progress: Progress = lambda part, what: None) -
                     stack.stop(name)
             stack.kill_orphans()
             state.save(home, stack.state)
+            if not any(stack.alive(name) for name in PARTS):
+                (home / "env").unlink(missing_ok=True)
             raise
         state.save(home, stack.state)
         # The settings of this process were perhaps read before the file was there.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import pwd
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -74,12 +75,15 @@ class Postgres:
         self.directory.mkdir(parents=True, exist_ok=True)
         if (self.data / "PG_VERSION").exists():
             return
+        # Under another name until it is whole: initdb may be killed half-way.
+        draft = self.directory / "data.new"
+        shutil.rmtree(draft, ignore_errors=True)
         password_file = self.directory / "password"
         try:
             password_file.touch(mode=0o600)
             password_file.write_text(self.password)
             _give_to_account(self.directory, password_file)
-            command = [str(binaries() / "initdb"), "-D", str(self.data), "-U", SUPERUSER, "-E", "UTF8"]
+            command = [str(binaries() / "initdb"), "-D", str(draft), "-U", SUPERUSER, "-E", "UTF8"]
             command += ["--locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={password_file}", "--no-sync"]
             done = subprocess.run(
                 _as_account(command), cwd="/", env=dict(environment), capture_output=True, text=True, check=False
@@ -88,6 +92,7 @@ class Postgres:
             password_file.unlink(missing_ok=True)
         if done.returncode != 0:
             raise ConfigurationError(f"postgres: initdb failed: {(done.stderr or done.stdout).strip()[-600:]}")
+        draft.rename(self.data)
 
     def argv(self) -> list[str]:
         """The command that runs the server in the foreground."""

@@ -41,7 +41,9 @@ PARTIAL = layout("partial")
 PAIRS = layout("pairs", "snapshot", scope=("asylum_code", "origin_code"), period="year")
 PLACES = layout("places", "snapshot", scope=("unit_code",))
 EVERY_ROW = layout("every-row", on_repeated_key="number")
-LAYOUTS = (PARTIAL, PAIRS, PLACES, EVERY_ROW)
+WHOLE = layout("whole", "snapshot", period="year", covers="all")
+SOME_YEARS = layout("some-years", "snapshot", period="year", covers="years")
+LAYOUTS = (PARTIAL, PAIRS, PLACES, EVERY_ROW, WHOLE, SOME_YEARS)
 
 
 @dataclass(frozen=True)
@@ -161,3 +163,20 @@ def test_a_snapshot_covers_older_upserts_whatever_comes_first(connection: Connec
         day, sheet = PARTS[part]
         deliver(connection, day, sheet)
     assert content(connection) == [("2014|AFG|PAK|P", 10), ("2016|AFG|PAK|P", 11), ("a", 4), ("c", 2), ("d", 5)]
+
+
+HISTORY = (
+    (1, Sheet(WHOLE, tuple((year, "AFG", "PAK", "P", 1) for year in (2013, 2014, 2015, 2016)))),
+    # Whole again, with new keys and without 2013: what it does not hold is not so any more.
+    (2, Sheet(WHOLE, tuple((year, "AFG", "PAK", "C", 2) for year in (2014, 2015, 2016)))),
+    # A download for two years apart: the year between is not its business.
+    (3, Sheet(SOME_YEARS, ((2014, "IRQ", "PAK", "P", 3), (2016, "IRQ", "PAK", "P", 3)))),
+)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
+def test_a_snapshot_of_some_years_leaves_the_others_alone(connection: Connection, order: tuple[int, ...]) -> None:
+    for part in order:
+        day, sheet = HISTORY[part]
+        deliver(connection, day, sheet)
+    assert content(connection) == [("2014|IRQ|PAK|P", 3), ("2015|AFG|PAK|C", 2), ("2016|IRQ|PAK|P", 3)]

@@ -291,17 +291,14 @@ class Stage:
     def _note_scope(self, source_id: str, version: Version) -> None:
         """Records what this snapshot speaks about: its scopes, and the period within each."""
         layout = self.layout
-        bounds = "min(s.{0})::date, max(s.{0})::date" if layout.period else "NULL::date, NULL::date"
-        period = layout.period
-        if period and TABLES[layout.table].columns[period] == "smallint":
-            bounds = "make_date(min(s.{0}), 1, 1), make_date(max(s.{0}), 12, 31)"
+        first, last, by_year = _bounds(layout)
         self.execute(
             f"""
             INSERT INTO meta.snapshot (delivery_id, source_id, core_table, scope, period_from, period_to)
-            SELECT %(delivery)s, %(source)s, %(table)s, {_scope_json(layout, self._staged)}, {bounds.format(period)}
-            FROM {self.name} s GROUP BY 4
-            ON CONFLICT (delivery_id, core_table, scope) DO UPDATE SET
-                period_from = least(snapshot.period_from, excluded.period_from),
+            SELECT %(delivery)s, %(source)s, %(table)s, scope, {first}, {last}
+            FROM (SELECT s.*, {_scope_json(layout, self._staged)} AS scope FROM {self.name} s) s
+            GROUP BY scope{by_year}
+            ON CONFLICT (delivery_id, core_table, scope, period_from) DO UPDATE SET
                 period_to = greatest(snapshot.period_to, excluded.period_to)
             """,
             {"delivery": version.delivery_id, "source": source_id, "table": layout.table},
@@ -396,13 +393,31 @@ def _scope_json(layout: Layout, of: Callable[[str], str]) -> str:
     return f"jsonb_build_object('mode', 'snapshot'{', ' + pairs if pairs else ''})"
 
 
+def _bounds(layout: Layout) -> tuple[str, str, str]:
+    """First and last day that a snapshot is complete for, and what else to group by for them: SQL over records `s`.
+
+    Null is no limit. A download for some years has no record of its quiet first and last days, nor of the years between
+    if it skips some: `years` covers each calendar year that it does have records of.
+    """
+    if layout.period is None or layout.covers == "all":
+        return "NULL::date", "NULL::date", ""
+    day = f"s.{layout.period}"
+    year = day if TABLES[layout.table].columns[layout.period] == "smallint" else f"extract(year FROM {day})::integer"
+    if layout.covers == "years":
+        return f"make_date({year}, 1, 1)", f"make_date({year}, 12, 31)", f", {year}"
+    if year == day:
+        return f"make_date(min({day}), 1, 1)", f"make_date(max({day}), 12, 31)", ""
+    return f"min({day})::date", f"max({day})::date", ""
+
+
 def _in_period(layout: Layout, of: Callable[[str], str]) -> str:
+    """Whether a record falls into the period of a snapshot `n`, as SQL."""
     if layout.period is None:
-        return "true"
+        return "n.period_from IS NULL"
     day = of(layout.period)
     if TABLES[layout.table].columns[layout.period] == "smallint":
         day = f"make_date({day}, 1, 1)"
-    return f"{day} BETWEEN n.period_from AND n.period_to"
+    return f"(n.period_from IS NULL OR {day} BETWEEN n.period_from AND n.period_to)"
 
 
 def copy_rejects(connection: psycopg.Connection, delivery_id: int, rejects: Iterable[Reject]) -> None:

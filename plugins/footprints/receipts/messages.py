@@ -57,7 +57,8 @@ class Messages:
 @cache
 def messages() -> Messages:
     """The content of `messages.yaml`."""
-    raw = yaml.safe_load(resources.files(__package__).joinpath("messages.yaml").read_text("utf-8"))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times faster
+    raw = yaml.load(resources.files(__package__).joinpath("messages.yaml").read_text("utf-8"), loader)  # noqa: S506
     rules = {
         rule: {language: _message(by_language[language], language) for language in LANGUAGES}
         for rule, by_language in raw["rules"].items()

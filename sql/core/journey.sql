@@ -13,12 +13,13 @@ SELECT
     v.answer
 FROM core.interview AS i
 CROSS JOIN LATERAL jsonb_each(i.answers) AS a (key, value)
-CROSS JOIN LATERAL (
-    SELECT e.answer
-    FROM jsonb_array_elements_text(
-        CASE jsonb_typeof(a.value) WHEN 'array' THEN a.value ELSE jsonb_build_array(a.value) END
-    ) AS e (answer)
-) AS v
+CROSS JOIN
+    LATERAL (
+        SELECT e.answer
+        FROM jsonb_array_elements_text(
+            CASE jsonb_typeof(a.value) WHEN 'array' THEN a.value ELSE jsonb_build_array(a.value) END
+        ) AS e (answer)
+    ) AS v
 LEFT JOIN core.question AS q ON i.source_id = q.source_id AND a.key = q.question_code;
 
 COMMENT ON VIEW core.interview_answer IS 'Answers of the interviews, one row per question and, where several choices may be given, per choice.';
@@ -47,7 +48,7 @@ SELECT
     (s.stop ->> 'stop_days')::numeric AS n_days,
     s.stop ->> 'stop_safety' AS safety_code,
     coalesce(
-        ARRAY(SELECT e.code FROM jsonb_array_elements_text(s.stop -> 'stop_incidents') AS e (code)), ARRAY[]::text []
+        array(SELECT e.code FROM jsonb_array_elements_text(s.stop -> 'stop_incidents') AS e (code)), ARRAY[]::text[]
     ) AS incident_codes
 FROM core.interview AS i
 CROSS JOIN LATERAL jsonb_array_elements(i.stops) WITH ORDINALITY AS s (stop, stop_number);

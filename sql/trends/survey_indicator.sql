@@ -12,6 +12,11 @@ WITH interview AS (
         i.interview_country_code AS country_code,
         i.interview_date,
         i.round_code,
+        CASE WHEN i.round_code ~ r.pattern THEN to_date(left(i.round_code, 7), 'YYYY-MM') END AS round_start,
+        CASE
+            WHEN i.round_code ~ r.pattern
+                THEN (to_date(right(i.round_code, 7), 'YYYY-MM') + interval '1 month -1 day')::date
+        END AS round_end,
         coalesce(i.provider_place, '') AS place,
         i.sex_code AS sex,
         i.age_group,
@@ -24,6 +29,7 @@ WITH interview AS (
             'destination_country', i.destination_country_code
         )) AS answers
     FROM core.interview AS i
+    CROSS JOIN (VALUES ('^\d{4}-(0[1-9]|1[0-2])/\d{4}-(0[1-9]|1[0-2])$')) AS r (pattern)
     WHERE i.interview_country_code = any(:partitions)
 ),
 
@@ -37,6 +43,8 @@ answer AS (
         i.delivery_id,
         i.country_code,
         i.round_code,
+        i.round_start,
+        i.round_end,
         i.interview_date,
         i.place,
         i.sex,
@@ -61,6 +69,8 @@ detail AS (
         delivery_id,
         country_code,
         round_code,
+        round_start,
+        round_end,
         date_trunc('quarter', interview_date)::date AS quarter_start,
         place,
         sex,
@@ -72,7 +82,7 @@ detail AS (
     FROM answer
     GROUP BY
         indicator_id, disaggregations, minimum_cell, caveat_en, source_id, delivery_id, country_code, round_code,
-        quarter_start, place, sex, age_group, nationality
+        round_start, round_end, quarter_start, place, sex, age_group, nationality
 ),
 
 cell AS (
@@ -94,58 +104,36 @@ cell AS (
         array_agg(DISTINCT d.source_id ORDER BY d.source_id) AS sources,
         array_agg(DISTINCT d.delivery_id ORDER BY d.delivery_id) AS deliveries
     FROM detail AS d
-    CROSS JOIN LATERAL (
-        SELECT
-            'quarter' AS period_type,
-            to_char(d.quarter_start, 'YYYY-"Q"Q') AS period,
-            d.quarter_start AS period_start,
-            (d.quarter_start + interval '3 months -1 day')::date AS period_end
-        UNION ALL
-        SELECT
-            'year',
-            to_char(d.quarter_start, 'YYYY'),
-            date_trunc('year', d.quarter_start)::date,
-            (date_trunc('year', d.quarter_start) + interval '1 year -1 day')::date
-        UNION ALL
-        SELECT
-            'round',
-            d.round_code,
-            to_date(split_part(d.round_code, '/', 1), 'YYYY-MM'),
-            (to_date(split_part(d.round_code, '/', 2), 'YYYY-MM') + interval '1 month -1 day')::date
-        WHERE
-            d.round_code ~ '^\d{4}-(0[1-9]|1[0-2])/\d{4}-(0[1-9]|1[0-2])$'
-            AND split_part(d.round_code, '/', 2) >= split_part(d.round_code, '/', 1)
-    ) AS p
-    CROSS JOIN LATERAL (
-        SELECT
-            '' AS place,
-            'all' AS profile,
-            'all' AS profile_value
-        UNION ALL
-        SELECT
-            d.place,
-            'all',
-            'all'
-        WHERE 'place' = any(d.disaggregations) AND d.place <> ''
-        UNION ALL
-        SELECT
-            '',
-            'sex',
-            d.sex
-        WHERE 'sex' = any(d.disaggregations)
-        UNION ALL
-        SELECT
-            '',
-            'age_group',
-            d.age_group
-        WHERE 'age_group' = any(d.disaggregations)
-        UNION ALL
-        SELECT
-            '',
-            'nationality',
-            d.nationality
-        WHERE 'nationality' = any(d.disaggregations)
-    ) AS cut
+    CROSS JOIN
+        LATERAL (
+            VALUES
+            (
+                'quarter',
+                to_char(d.quarter_start, 'YYYY-"Q"Q'),
+                d.quarter_start,
+                (d.quarter_start + interval '3 months -1 day')::date
+            ),
+            (
+                'year',
+                to_char(d.quarter_start, 'YYYY'),
+                date_trunc('year', d.quarter_start)::date,
+                (date_trunc('year', d.quarter_start) + interval '1 year -1 day')::date
+            ),
+            ('round', d.round_code, d.round_start, d.round_end)
+        ) AS p (period_type, period, period_start, period_end)
+    CROSS JOIN
+        LATERAL (
+            VALUES
+            ('all', '', 'all', 'all'),
+            ('place', d.place, 'all', 'all'),
+            ('sex', '', 'sex', d.sex),
+            ('age_group', '', 'age_group', d.age_group),
+            ('nationality', '', 'nationality', d.nationality)
+        ) AS cut (dimension, place, profile, profile_value)
+    WHERE
+        p.period_end >= p.period_start
+        AND (cut.dimension = 'all' OR cut.dimension = any(d.disaggregations))
+        AND (cut.dimension <> 'place' OR cut.place <> '')
     GROUP BY
         d.indicator_id, d.minimum_cell, d.caveat_en, d.country_code, cut.place, p.period_type, p.period,
         p.period_start, p.period_end, cut.profile, cut.profile_value

@@ -551,7 +551,7 @@ class _GxJudge:
         """GX's results by index of the expectation. Its exceptions may quote cells: only their class is passed on."""
         if not expectations:
             return {}
-        with _gx_quiet():
+        with gx_quiet():
             from great_expectations.core.expectation_suite import ExpectationSuite
 
             if self._batches is None:
@@ -649,14 +649,18 @@ def _gx_batches() -> Any:
 
 
 @contextmanager
-def _gx_quiet() -> Iterator[None]:
-    """Keep GX from logging and warning: what it says may quote cells."""
+def gx_quiet() -> Iterator[None]:
+    """Keep GX from logging and warning: what it says may quote cells.
+
+    Some of its modules set a level of their own, so its records are stopped where they leave its loggers.
+    """
     logger = logging.getLogger("great_expectations")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    if not any(isinstance(handler, logging.NullHandler) for handler in logger.handlers):
+        logger.addHandler(logging.NullHandler())
+    propagate, logger.propagate = logger.propagate, False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logger.propagate = propagate

@@ -14,7 +14,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -281,6 +281,7 @@ class Suite:
     path: Path
     expectations: tuple[Expectation, ...]
     meta: Mapping[str, Any] = field(default_factory=dict)
+    notes: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -297,7 +298,7 @@ class Suite:
             Expectation(e.index, e.type, {k: _resolve(v, today) for k, v in e.kwargs.items()}, e.severity, e.rule)
             for e in self.expectations
         )
-        return Suite(self.name, self.path, resolved, self.meta)
+        return replace(self, expectations=resolved)
 
 
 def utc_today() -> date:
@@ -337,7 +338,14 @@ def parse_suite(document: Any, path: Path) -> Suite:
     meta = document.get("meta") or {}
     if not isinstance(meta, dict):
         raise ContractError(f"{path}: meta: is not an object")
-    return Suite(name, path, tuple(_expectation(path, i, entry) for i, entry in enumerate(entries)), meta)
+    notes = document.get("notes")
+    return Suite(
+        name,
+        path,
+        tuple(_expectation(path, i, entry) for i, entry in enumerate(entries)),
+        meta,
+        notes if isinstance(notes, str) else None,
+    )
 
 
 def find_suites(expectations_dir: Path) -> dict[str, Suite]:

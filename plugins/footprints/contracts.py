@@ -82,6 +82,7 @@ class Column:
     end_of: Literal["month", "year"] | None = None
     separator: str = ","
     join: str | None = None
+    sum: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -235,6 +236,10 @@ def _layout(path: Path, index: int, entry: dict[str, Any]) -> Layout:
     for key in entry["record_key"]:
         if key not in targets:
             raise ContractError(f"{path}: {where}.record_key: {key!r} is not one of its columns")
+    for column in columns:
+        for part in column.sum:
+            if part not in targets or any(other.sum for other in columns if other.target == part):
+                raise ContractError(f"{path}: {where}.columns.{column.target}.sum: {part!r} is not one of its columns")
     snapshot = entry.get("snapshot", {})
     for key in (*snapshot.get("scope", ()), *([snapshot["period"]] if "period" in snapshot else [])):
         if key not in targets:

@@ -246,7 +246,7 @@ def _examine_part(
     for chunk in _again(first, second, rest):
         examination.rows_read += len(chunk.row_numbers)
         mapped = mapper.map(chunk)
-        frame = to_frame(mapped.records)
+        frame = to_frame(mapped.checked())
         if checkers is None:
             small = second is None and len(frame) <= settings.gx_rows
             examination.engine = "gx" if small and examination.engine == "gx" else "masks"

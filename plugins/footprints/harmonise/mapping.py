@@ -45,13 +45,22 @@ class Mapped:
     """A chunk after mapping.
 
     `records` has the columns of the core table that the layout fills, then `record_key` (large_string); `row_of` gives
-    for each record the position of its row in the chunk.
+    for each record the position of its row in the chunk. `asides` are sums that no core table holds (their names begin
+    with "_"): suites may read them.
     """
 
     chunk: Chunk
     records: pa.Table
     row_of: npt.NDArray[np.int64]
     findings: list[Finding]
+    asides: Mapping[str, pa.Array] = field(default_factory=dict)
+
+    def checked(self) -> pa.Table:
+        """The records with the columns beside them, as suites see them."""
+        table = self.records
+        for name, array in self.asides.items():
+            table = table.append_column(name, array)
+        return table
 
 
 @dataclass(frozen=True)
@@ -112,6 +121,9 @@ class Mapper:
         """The headers of this file that a column reads: the first synonym there is, all of `from_any`, or all of a join."""
         if column.any_of:
             return [h for name in column.any_of if (h := self._find(name)) is not None]
+        if column.sum:
+            parts = [part for part in self.columns if part.target in column.sum]
+            return [h for part in parts for h in self._headers_of(part)]
         found = [name if name in self.pseudo else self._find(name) for name in column.source]
         headers = [h for h in found if h is not None]
         if column.join is not None:
@@ -231,7 +243,11 @@ class Mapper:
         long, row_of = self._long(texts, n, findings)
         arrays: dict[str, pa.Array] = {}
         for column in self.columns:
-            arrays |= self._column(column, texts, long, row_of, n, findings)
+            if not column.sum:
+                arrays |= self._column(column, texts, long, row_of, n, findings)
+        for column in self.columns:
+            if column.sum:
+                arrays[column.target] = _sum([arrays[part] for part in column.sum])
         if assembled is not None:
             frame = assembled.frame
             for name in frame.columns:
@@ -239,7 +255,8 @@ class Mapper:
         key = _record_key([arrays[name] for name in self.layout.record_key])
         self._key_is_there(key, row_of, n, findings)
         columns = {name: array for name, array in arrays.items() if not name.startswith("_")}
-        return Mapped(chunk, pa.table(columns | {"record_key": key}), row_of, findings)
+        asides = {c.target: arrays[c.target] for c in self.columns if c.sum and c.target.startswith("_")}
+        return Mapped(chunk, pa.table(columns | {"record_key": key}), row_of, findings, asides)
 
     def _private(self, chunk: Chunk) -> dict[str, pa.Array]:
         """The chunk's cells by our name of each header, without what the contract drops, with identifiers hashed."""
@@ -432,6 +449,16 @@ def _joined(parts: list[pa.Array], separator: str) -> pa.Array:
         trimmed = pc.utf8_trim_whitespace(cells)
         filled.append(pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, TEXT), trimmed))
     return pc.binary_join_element_wise(*filled, pa.scalar(separator, TEXT))
+
+
+def _sum(parts: list[pa.Array]) -> pa.Array:
+    """The sum of numbers of a record; a part that is null adds nothing, and of nulls only the sum is null."""
+    none = parts[0].is_null()
+    total = pc.fill_null(parts[0], 0)
+    for part in parts[1:]:
+        none = pc.and_(none, part.is_null())
+        total = pc.add(total, pc.fill_null(part, 0))
+    return pc.if_else(none, pa.scalar(None, total.type), total)
 
 
 def _record_key(parts: list[pa.Array]) -> pa.Array:

@@ -204,6 +204,24 @@ def test_reversed_coordinates_are_turned_and_flagged(read: Any) -> None:
     assert set(reversed_cells) <= places
 
 
+@pytest.mark.parametrize(
+    ("source", "path", "column", "n_rows"),
+    [
+        ("iom-missing-migrants", counts.MMP_2019, "_n_by_sex", 5),
+        ("iom-missing-migrants", counts.MMP_2021, "_n_by_sex", 4),
+        ("iom-missing-migrants", counts.MMP_2021, "_n_told", 0),
+        ("the-migrants-files", counts.TMF, "_n_told", 8),
+    ],
+)
+def test_totals_that_do_not_add_up_are_flagged_and_kept(
+    source: str, path: str, column: str, n_rows: int, read: Any
+) -> None:
+    examination, _ = read(source, path)
+    found = [i for i in examination.issues if column in (i.parameters.get("column_A"), i.parameters.get("column_B"))]
+    assert sum(i.n_rows for i in found) == n_rows
+    assert {i.severity for i in found} <= {"flag"}
+
+
 def test_every_code_that_is_given_stands_in_the_code_list(read: Any, expected: dict[str, Any]) -> None:
     known = {(row["domain"], row["code"]) for _, row in counts.csv_rows(EXPECTATIONS / "codes.csv", "utf-8")}
     domains = {

@@ -145,6 +145,7 @@ class Stage:
             """,
             mine,
         )
+        self.execute("ANALYZE merging")  # or the planner compares every record of core with every one of these
         gone_from = self._remove_gone(mine, touched, stages)
         for trend in touched:  # the partitions that changed records leave, then those that they come to
             self._touch(trend, f"core.{table}", mine, "SELECT record_key FROM merging WHERE fate = 'changed'")
@@ -357,6 +358,7 @@ class Stage:
             """,
             mine,
         )
+        self.execute("ANALYZE going")
         gone: dict[int, int] = dict(
             self.execute("SELECT delivery_id, count(*) FROM going GROUP BY delivery_id").fetchall()
         )

@@ -1,12 +1,14 @@
-"""Reference data: countries, partners and sources as the contracts state them, and the questionnaires of surveys."""
+"""Reference data: countries, codes, partners and sources as the files state them, and questionnaires of surveys."""
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
 from footprints.contracts import Contract, load_contracts
+from footprints.errors import ContractError
 from footprints.harmonise import survey
 from footprints.harmonise.countries import countries
 from footprints.indicators import load_catalogue, sync_indicators
@@ -15,7 +17,7 @@ from footprints.warehouse.engine import driver
 
 
 def sync(engine: Engine, expectations_dir: Path | None = None) -> list[str]:
-    """Brings countries, sources, questionnaires and indicators in the database up to the files; returns the sources.
+    """Brings countries, codes, sources, questionnaires and indicators up to the files; returns the sources.
 
     Raises ContractError for the first contract that is not valid.
     """
@@ -31,10 +33,30 @@ def sync(engine: Engine, expectations_dir: Path | None = None) -> list[str]:
             ),
             [vars(country) for country in countries()],
         )
+        _sync_codes(connection, directory / "codes.csv")
         for contract in contracts.values():
             sync_source(connection, contract)
         sync_indicators(driver(connection), load_catalogue(directory))
     return list(contracts)
+
+
+def _sync_codes(connection: Connection, path: Path) -> None:
+    """Enters the code lists of `expectations/codes.csv`; a code that is no longer there stays, for rows may have it."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", newline="") as file:
+        codes = list(csv.DictReader(file))
+    if not codes or set(codes[0]) != {"domain", "code", "label_en", "label_fr", "label_ar"}:
+        raise ContractError(f"{path}: needs the columns domain, code, label_en, label_fr and label_ar")
+    connection.execute(
+        text(
+            "INSERT INTO core.code (domain, code, label_en, label_fr, label_ar)"
+            " VALUES (:domain, :code, :label_en, :label_fr, :label_ar)"
+            " ON CONFLICT (domain, code) DO UPDATE SET label_en = excluded.label_en, label_fr = excluded.label_fr,"
+            " label_ar = excluded.label_ar"
+        ),
+        codes,
+    )
 
 
 def sync_source(connection: Connection, contract: Contract) -> None:

@@ -227,8 +227,8 @@ def test_every_code_that_is_given_stands_in_the_code_list(read: Any, expected: d
     domains = {
         "route_code": "route",
         "cause_code": "cause",
-        "border_type_code": "border-type",
-        "flow_type_code": "flow-type",
+        "border_type_code": "border_type",
+        "flow_type_code": "flow_type",
     }
     for path in PATHS:
         table = read(expected[path].source, path)[1].table()
@@ -288,6 +288,13 @@ ORDERS = {
     "newest first": (6, 5, 4, 3, 2, 1, 0),
     "in between": (3, 5, 0, 4, 2, 6, 1),
 }
+
+
+@pytest.mark.integration
+def test_code_lists_are_in_the_warehouse(loader: Engine) -> None:
+    with loader.connect() as connection:
+        found = connection.execute(text("SELECT domain, code FROM core.code")).all()
+    assert ("route", "central-mediterranean") in {tuple(row) for row in found}
 
 
 @pytest.mark.integration

@@ -1,0 +1,424 @@
+"""The command line `footprints`: what an engineer, a partner's focal point and an analyst do by hand."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from footprints import cli_stack
+from footprints.errors import FootprintsError, NotFoundError
+from footprints.settings import settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from footprints.model import Delivery
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__, rich_markup_mode=None
+)
+cli_stack.register(app)
+
+out = Console()
+notes = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+STATE_STYLE = {"loaded": "green", "duplicate": "cyan", "superseded": "dim", "received": "yellow", "withdrawn": "dim"}
+EXIT_NOT_LOADED = 6
+"""Exit code of `drop --wait` and `check` where a file was not loaded, or would not be."""
+
+
+def main() -> None:
+    """Runs the command line; an error of ours is one line with what to do, and an exit code (`footprints.errors`)."""
+    try:
+        app()
+    except FootprintsError as error:
+        notes.print("[red]error:[/red]", escape(error.message + (f" – {error.hint}" if error.hint else "")), soft_wrap=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+def _warehouse() -> Engine:
+    from footprints.warehouse.engine import engine
+
+    return engine(settings().need("warehouse_url"))
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def delivery_json(delivery: Delivery) -> dict[str, Any]:
+    """A delivery as `deliveries --json` lists it."""
+    counts = delivery.counts
+    return {
+        "id": delivery.delivery_id,
+        "partner": delivery.partner_id,
+        "source": delivery.source_id,
+        "key": delivery.object_key,
+        "state": delivery.state,
+        "rows_read": counts.rows_read,
+        "rows_loaded": counts.rows_loaded,
+        "rows_unchanged": counts.rows_unchanged,
+        "rows_rejected": counts.rows_rejected,
+        "rows_duplicate": counts.rows_duplicate,
+        "received_at": delivery.received_at,
+        "finished_at": delivery.finished_at,
+        "receipt_key": delivery.receipt_key,
+        "records_added": counts.records_added,
+        "records_changed": counts.records_changed,
+        "records_gone": counts.records_gone,
+        "layout": delivery.layout,
+        "as_of": delivery.as_of,
+        "duplicate_of": delivery.duplicate_of,
+        "reason": delivery.reason,
+    }
+
+
+def deliveries_table(deliveries: list[Delivery], title: str = "") -> Table:
+    """Deliveries as a table for people."""
+    table = Table(title=title or None, box=None, header_style="bold", pad_edge=False)
+    for column in ("id", "source", "file", "verdict"):
+        table.add_column(column, overflow="fold")
+    for column in ("read", "loaded", "unchanged", "rejected", "repeated"):
+        table.add_column(column, justify="right")
+    for d in deliveries:
+        style = STATE_STYLE.get(d.state, "red")
+        c = d.counts
+        table.add_row(
+            str(d.delivery_id),
+            d.source_id,
+            d.object_key.rsplit("/", 1)[-1],
+            f"[{style}]{d.state}[/{style}]" + (f" ({d.reason})" if d.reason else ""),
+            *(str(n) for n in (c.rows_read, c.rows_loaded, c.rows_unchanged, c.rows_rejected, c.rows_duplicate)),
+        )
+    return table
+
+
+@app.command()
+def drop(
+    files: Annotated[
+        list[Path], typer.Argument(help="Files to put in the landing bucket.", exists=True, dir_okay=False)
+    ],
+    source: Annotated[str, typer.Option("--source", "-s", help="Their source, see `footprints sources`.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the verdicts.")] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait at most.")] = 600,
+    as_json: Json = False,
+) -> None:
+    """Put files in the landing bucket of their partner, as any S3 client can."""
+    from footprints.drops import drop_files, wait_for
+
+    dropped = drop_files(files, source, settings())
+    if not wait:
+        if as_json:
+            _print_json([{"key": d.key, "bucket": d.bucket} for d in dropped])
+        else:
+            for d in dropped:
+                out.print(f"s3://{d.bucket}/{d.key}", soft_wrap=True, highlight=False)
+        return
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=notes, transient=True
+    ) as bar:
+        task = bar.add_task("", total=None)
+        deliveries = wait_for(
+            _warehouse(),
+            dropped,
+            timeout,
+            lambda done, total: bar.update(task, description=f"{done} of {total} files answered"),
+        )
+    if as_json:
+        _print_json([delivery_json(d) for d in deliveries])
+    else:
+        out.print(deliveries_table(deliveries))
+    if any(d.state not in ("loaded", "duplicate", "superseded") for d in deliveries):
+        raise typer.Exit(EXIT_NOT_LOADED)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    source: Annotated[str, typer.Option("--source", "-s", help="The source it is for.")],
+    html: Annotated[Path | None, typer.Option(help="Write the receipt as a page here.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what the receipt of a file would say, without server, database or network."""
+    from footprints import receipts
+    from footprints.check import check_file
+
+    receipt = check_file(file, source, settings())
+    document, page = receipts.write(receipt)
+    if html is not None:
+        html.write_bytes(page)
+    if as_json:
+        typer.echo(document.decode())
+    else:
+        out.print(receipts.summary_line(receipt), soft_wrap=True, markup=False)
+        _print_issues(receipt.issues)
+    if receipt.delivery.state != "loaded":
+        raise typer.Exit(EXIT_NOT_LOADED)
+
+
+def _rule(issue: Any) -> str:
+    """The rule with its parameters, but for those that only say how a check is made."""
+    shown = {k: v for k, v in issue.parameters.items() if k not in ("ignore_row_if", "or_equal", "column")}
+    return issue.rule + (f" {json.dumps(shown, ensure_ascii=False)}" if shown else "")
+
+
+def _print_issues(issues: Any) -> None:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("severity", "rule", "column", "rows", "first rows"):
+        table.add_column(column, overflow="fold", justify="right" if column == "rows" else "left")
+    for issue in issues:
+        table.add_row(
+            issue.severity,
+            _rule(issue),
+            issue.column or "",
+            str(issue.n_rows or ""),
+            ", ".join(map(str, issue.example_rows[:8])),
+        )
+    out.print(table)
+
+
+@app.command()
+def deliveries(
+    source: Annotated[str | None, typer.Option("--source", "-s", help="Of this source only.")] = None,
+    state: Annotated[str | None, typer.Option(help="In this state only.")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many, newest first.")] = 1000,
+    as_json: Json = False,
+) -> None:
+    """List deliveries, newest first."""
+    from footprints import ledger
+
+    with _warehouse().connect() as connection:
+        found = ledger.list_deliveries(connection, source_id=source, state=state, limit=limit)
+    if as_json:
+        _print_json([delivery_json(d) for d in found])
+    else:
+        out.print(deliveries_table(found))
+
+
+@app.command()
+def receipt(
+    delivery_id: Annotated[int, typer.Argument(metavar="ID")],
+    html: Annotated[Path | None, typer.Option(help="Write the page here instead.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the receipt of a delivery."""
+    from footprints import ledger, receipts
+    from footprints.storage import Store
+
+    with _warehouse().connect() as connection:
+        delivery = ledger.get(connection, delivery_id)
+    if delivery.receipt_key is None:
+        raise NotFoundError(f"delivery {delivery_id} has no receipt yet", "see `footprints deliveries`")
+    store = Store(settings())
+    if html is not None:
+        key = delivery.receipt_key.removesuffix(".json") + ".html"
+        html.write_bytes(store.get_bytes(delivery.bucket, key))
+        return
+    document = store.get_bytes(delivery.bucket, delivery.receipt_key)
+    if as_json:
+        typer.echo(document.decode())
+    else:
+        parsed = receipts.parse(document)
+        out.print(receipts.summary_line(parsed), soft_wrap=True, markup=False)
+        _print_issues(parsed.issues)
+
+
+@app.command()
+def rejects(
+    delivery_id: Annotated[int, typer.Argument(metavar="ID")],
+    limit: Annotated[int, typer.Option(help="At most so many rows.")] = 1000,
+    as_json: Json = False,
+) -> None:
+    """List the rows of a delivery that were not loaded, and why."""
+    from sqlalchemy import text
+
+    from footprints import ledger
+
+    with _warehouse().connect() as connection:
+        ledger.get(connection, delivery_id)
+        rows = connection.execute(
+            text(
+                "SELECT sheet, row_number, rules, columns, provider_values FROM meta.reject"
+                " WHERE delivery_id = :id ORDER BY sheet, row_number LIMIT :limit"
+            ),
+            {"id": delivery_id, "limit": limit},
+        ).all()
+    if as_json:
+        _print_json([row._asdict() for row in rows])
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("sheet", "row", "rules", "columns", "values"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        values = "; ".join(f"{k}: {v}" for k, v in (row.provider_values or {}).items())
+        table.add_row(row.sheet, str(row.row_number), ", ".join(row.rules), ", ".join(row.columns), values)
+    out.print(table)
+
+
+@app.command()
+def sources(as_json: Json = False) -> None:
+    """List the sources that have a contract."""
+    from footprints.contracts import load_contracts
+
+    contracts = load_contracts(settings().expectations_dir)
+    if as_json:
+        _print_json(
+            [
+                {
+                    "source": c.source,
+                    "partner": c.partner.id,
+                    "title": c.title["en"],
+                    "layouts": [layout.name for layout in c.layouts],
+                    "tables": sorted({layout.table for layout in c.layouts}),
+                    "cadence": c.cadence,
+                    "confidentiality": c.confidentiality,
+                    "landing": f"landing/{c.partner.id}/{c.source}/",
+                }
+                for c in contracts.values()
+            ]
+        )
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("source", "partner", "title", "layouts", "level"):
+        table.add_column(column, overflow="fold")
+    for c in contracts.values():
+        table.add_row(c.source, c.partner.id, c.title["en"], str(len(c.layouts)), c.confidentiality)
+    out.print(table)
+
+
+@app.command()
+def refresh(
+    full: Annotated[bool, typer.Option("--full", help="Compute every partition anew.")] = False, as_json: Json = False
+) -> None:
+    """Refresh the trend tables: the partitions that deliveries touched, or all."""
+    from footprints import trends as trend_tables
+
+    results = trend_tables.refresh(_warehouse(), full=full)
+    if as_json:
+        _print_json([asdict(result) for result in results])
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("trend table", "partitions", "cells before", "cells after", "seconds"):
+        table.add_column(column, justify="left" if column == "trend table" else "right")
+    for r in results:
+        table.add_row(
+            r.trend_table, str(r.n_partitions), str(r.n_cells_before), str(r.n_cells_after), f"{r.seconds:.2f}"
+        )
+    out.print(table)
+
+
+@app.command()
+def trends(
+    country: Annotated[str, typer.Option("--country", help="ISO 3166-1 alpha-3, such as MLI.")],
+    period: Annotated[str, typer.Option("--period", help="2016, 2016-Q2, 2016-05, or 2016-03/2016-05.")],
+    indicator: Annotated[str | None, typer.Option(help="Only this indicator.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print published cells of a country and period, each with its count and interval."""
+    from footprints.trends import published_cells
+    from footprints.warehouse.engine import engine
+
+    with engine(settings().need("warehouse_reader_url")).connect() as connection:
+        cells = published_cells(connection, country.upper(), period, indicator)
+    if as_json:
+        _print_json([asdict(cell) for cell in cells])
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("indicator", "place", "profile"):
+        table.add_column(column, overflow="fold")
+    for column in ("n", "base", "value", "low", "high"):
+        table.add_column(column, justify="right")
+    for c in cells:
+        numbers = ("*" if c.is_suppressed else _figure(v) for v in (c.n, c.base, c.value, c.low, c.high))
+        table.add_row(c.indicator, c.place or "", c.profile or "", *numbers)
+    out.print(table)
+    if not cells:
+        notes.print("No published cell; try another period, or `footprints refresh`.")
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+@app.command()
+def replay(
+    delivery_id: Annotated[int, typer.Argument(metavar="ID")],
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the verdict.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Process a delivery again, from the archive where it is kept: after a contract was mended, or a failure of ours."""
+    from footprints import ledger, redo
+
+    warehouse = _warehouse()
+    redo.replay(warehouse, delivery_id)
+    if not wait:
+        out.print(f"Delivery {delivery_id} waits to be processed again.")
+        return
+    while True:
+        with warehouse.connect() as connection:
+            delivery = ledger.get(connection, delivery_id)
+        if delivery.state != "received":
+            break
+        time.sleep(0.3)
+    if as_json:
+        _print_json(delivery_json(delivery))
+    else:
+        out.print(deliveries_table([delivery]))
+
+
+@app.command()
+def withdraw(delivery_id: Annotated[int, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+    """Take a delivery back: its rows leave the warehouse, and what it had replaced returns."""
+    from footprints import redo
+
+    delivery = redo.withdraw(delivery_id, settings())
+    if as_json:
+        _print_json(delivery_json(delivery))
+    else:
+        out.print(f"Delivery {delivery_id} is withdrawn. The trend figures follow with the next refresh.")
+
+
+@app.command()
+def rebuild(as_json: Json = False) -> None:
+    """Build the warehouse anew from the archive, and prove by checksums that its content is the same."""
+    from footprints import redo
+
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=notes, transient=True
+    ) as bar:
+        task = bar.add_task("", total=None)
+        result = redo.rebuild(settings(), lambda text: bar.update(task, description=text))
+    if as_json:
+        _print_json(asdict(result) | {"is_equal": result.is_equal})
+    else:
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for column in ("table", "before", "after", ""):
+            table.add_column(column)
+        for name, before in result.before.items():
+            after = result.after[name]
+            mark = "[green]equal[/green]" if before == after else "[red]differs[/red]"
+            table.add_row(name, before[:16], after[:16], mark)
+        out.print(table)
+        out.print(f"{result.n_deliveries} deliveries loaded again in {result.seconds:.1f} s.")
+    if not result.is_equal:
+        raise typer.Exit(1)

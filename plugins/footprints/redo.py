@@ -1,0 +1,208 @@
+"""Doing it again: replaying a delivery, taking one back, building the warehouse anew from the bucket."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, text
+
+from footprints import ledger, pipeline, receipts
+from footprints.contracts import find_contract
+from footprints.errors import DeliveryError, FootprintsError, NotFoundError
+from footprints.model import Delivery, Issue
+from footprints.settings import Settings
+from footprints.storage import Store
+from footprints.trends import TOUCH, checksum, load_trends, refresh
+from footprints.warehouse import reference
+from footprints.warehouse.engine import engine
+from footprints.warehouse.tables import TABLES
+
+
+def replay(warehouse: Engine, delivery_id: int) -> None:
+    """Puts a delivery back in the queue; its rows stay until the new verdict replaces them.
+
+    Raises NotFoundError where there is none.
+    """
+    with warehouse.begin() as connection:
+        ledger.get(connection, delivery_id)
+        connection.execute(
+            text(
+                "UPDATE meta.delivery SET state = 'received', claimed_at = NULL, claimed_by = NULL, n_attempts = 0,"
+                " duplicate_of = NULL, reason = NULL WHERE delivery_id = :id"
+            ),
+            {"id": delivery_id},
+        )
+        ledger.notify(connection, delivery_id)
+
+
+def withdraw(delivery_id: int, settings: Settings) -> Delivery:
+    """Takes a delivery back, in one transaction: what it had replaced or superseded returns from the archive.
+
+    Raises NotFoundError where there is none, FootprintsError where it holds nothing.
+    """
+    store = Store(settings)
+    with engine(settings.need("warehouse_url")).begin() as connection:
+        delivery = ledger.get(connection, delivery_id)
+        if delivery.state not in ("loaded", "superseded"):
+            raise FootprintsError(
+                f"delivery {delivery_id} is {delivery.state}: there is nothing to withdraw",
+                "see `footprints deliveries`",
+            )
+        pipeline.lock_source(connection, delivery.source_id)
+        connection.execute(
+            text("UPDATE meta.delivery SET state = 'withdrawn' WHERE delivery_id = :id"), {"id": delivery_id}
+        )
+        reload_source(connection, delivery.source_id, settings, store, because_of=delivery_id)
+        contract = find_contract(settings.expectations_dir, delivery.source_id)
+        withdrawn = replace(delivery, state="withdrawn")
+        issues: list[Issue] = []
+        receipt = pipeline.make_receipt(connection, withdrawn, contract.partner.language, contract, issues)
+        document, page = receipts.write(receipt, contact=contract.partner.contact or "")
+        for key, body, kind in zip(
+            receipts.keys(withdrawn), (document, page), ("application/json", "text/html; charset=utf-8"), strict=True
+        ):
+            store.put_bytes(delivery.bucket, key, body, kind)
+    return withdrawn
+
+
+def reload_source(
+    connection: Connection,
+    source_id: str,
+    settings: Settings,
+    store: Store,
+    *,
+    because_of: int | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> int:
+    """Empties what a source has in core and loads its deliveries again from the archive, in the caller's transaction.
+
+    The caller holds the source's lock. Returns how many deliveries were loaded. `because_of` is the delivery that touched
+    the partitions, for the record; None where trend tables are refreshed in full anyway.
+    """
+    if because_of is not None:
+        for trend in load_trends(settings.sql_dir):
+            select = (
+                f"SELECT DISTINCT '{trend.name}', {trend.partition}, {int(because_of)}::bigint"
+                f" FROM core.{trend.core_table} WHERE source_id = :source"
+            )
+            connection.execute(text(TOUCH.format(select=select.replace("::", "\\:\\:"))), {"source": source_id})
+    for table in TABLES:
+        connection.execute(text(f"DELETE FROM core.{table} WHERE source_id = :source"), {"source": source_id})
+    connection.execute(text("DELETE FROM meta.snapshot WHERE source_id = :source"), {"source": source_id})
+    ids = list(
+        connection.execute(
+            text(
+                "UPDATE meta.delivery SET state = 'loaded' WHERE source_id = :source"
+                " AND state IN ('loaded', 'superseded') AND archive_key IS NOT NULL RETURNING delivery_id"
+            ),
+            {"source": source_id},
+        ).scalars()
+    )
+    contract = find_contract(settings.expectations_dir, source_id) if ids else None
+    for delivery_id in sorted(ids):
+        assert contract is not None
+        delivery = ledger.get(connection, delivery_id)
+        progress(f"{source_id}: {delivery.object_key.rsplit('/', 1)[-1]}")
+        with tempfile.TemporaryDirectory(prefix="footprints-") as folder:
+            path = Path(folder) / "object"
+            assert delivery.archive_key is not None
+            store.download(settings.archive(), delivery.archive_key, path)
+            try:
+                loaded, _ = pipeline.load(connection, delivery, path, contract, settings, quietly=True)
+                state, reason = loaded.state, None
+            except DeliveryError as error:
+                state, reason = "quarantined", error.rule
+        if state != "loaded":  # the contract has become stricter since
+            connection.execute(
+                text("UPDATE meta.delivery SET state = 'quarantined', reason = :reason WHERE delivery_id = :id"),
+                {"id": delivery_id, "reason": reason or "held when it was loaded again"},
+            )
+    return len(ids)
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A rebuild: checksums of every core and trend table before and after."""
+
+    n_deliveries: int
+    seconds: float
+    before: dict[str, str]
+    after: dict[str, str]
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether each table has the same content as before."""
+        return self.before == self.after
+
+
+def rebuild(settings: Settings, progress: Callable[[str], None] = lambda text: None) -> Rebuilt:
+    """Builds core and trends anew from the archive; the ledger too, from the receipts, where it is empty.
+
+    Core is rebuilt in one transaction: readers see the old content until the new one is there, and a failure changes
+    nothing.
+    """
+    started = time.monotonic()
+    warehouse = engine(settings.need("warehouse_url"))
+    store = Store(settings)
+    reference.sync(warehouse, settings.expectations_dir)
+    with warehouse.begin() as connection:
+        is_empty = connection.execute(text("SELECT NOT EXISTS (SELECT FROM meta.delivery)")).scalar()
+        if is_empty:
+            progress("restoring the ledger from the receipts")
+            restore_ledger(connection, settings, store)
+    progress("refreshing what is pending")
+    refresh(warehouse)
+    with warehouse.connect() as connection:
+        before = checksum(connection)
+    n_deliveries = 0
+    with warehouse.begin() as connection:
+        sources = connection.execute(
+            text("SELECT DISTINCT source_id FROM meta.delivery WHERE state IN ('loaded', 'superseded') ORDER BY 1")
+        ).scalars()
+        for source_id in list(sources):
+            pipeline.lock_source(connection, source_id)
+            n_deliveries += reload_source(connection, source_id, settings, store, progress=progress)
+    progress("computing the trend tables")
+    refresh(warehouse, full=True)
+    with warehouse.connect() as connection:
+        after = checksum(connection)
+    return Rebuilt(n_deliveries, time.monotonic() - started, before, after)
+
+
+def restore_ledger(connection: Connection, settings: Settings, store: Store) -> int:
+    """Enters every delivery that a receipt in the bucket tells of, under its old id; returns how many.
+
+    Objects without a receipt are found by the next sweep.
+    """
+    n = 0
+    for key in store.list_keys(settings.landing_bucket, "receipts/"):
+        if not key.endswith("/receipt.json"):
+            continue
+        try:
+            delivery = receipts.parse(store.get_bytes(settings.landing_bucket, key)).delivery
+        except (ValueError, KeyError, NotFoundError):
+            continue
+        counts = {f"n_{name}": value for name, value in vars(delivery.counts).items()}
+        values = {k: v for k, v in vars(delivery).items() if k not in ("counts", "duplicate_of")} | counts
+        values |= {"enrolled_by": "rebuild", "finished_at": delivery.finished_at or datetime.now(UTC)}
+        names = ", ".join(values)
+        connection.execute(
+            text(
+                f"INSERT INTO meta.delivery ({names}) OVERRIDING SYSTEM VALUE"
+                f" VALUES ({', '.join(':' + name for name in values)}) ON CONFLICT DO NOTHING"
+            ),
+            values,
+        )
+        n += 1
+    connection.execute(
+        text(
+            "SELECT setval(pg_get_serial_sequence('meta.delivery', 'delivery_id'),"
+            " (SELECT max(delivery_id) FROM meta.delivery))"
+        )
+    )
+    return n

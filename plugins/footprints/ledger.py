@@ -82,6 +82,11 @@ def enrol(connection: Connection, landed: LandedObject, by: str) -> int | None:
     return delivery_id
 
 
+def notify(connection: Connection, delivery_id: int) -> None:
+    """Wakes whoever listens on the channel, when the transaction commits."""
+    connection.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": str(delivery_id)})
+
+
 def n_pending(connection: Connection, claim_timeout_minutes: int) -> int:
     """How many deliveries wait for a worker (not claimed, or claimed by one that is dead)."""
     return int(connection.execute(text(f"SELECT count(*) {PENDING}"), {"timeout": claim_timeout_minutes}).scalar_one())

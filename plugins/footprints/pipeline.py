@@ -48,9 +48,10 @@ class Verdict:
 class DatabaseSink:
     """Stages good records in temporary tables and keeps rejects, within the caller's transaction."""
 
-    def __init__(self, connection: psycopg.Connection[Any], delivery_id: int) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], delivery_id: int, *, keeps_rejects: bool) -> None:
         self.connection = connection
         self.delivery_id = delivery_id
+        self.keeps_rejects = keeps_rejects
         self.stages: list[Stage] = []
 
     def begin(self, layout: Layout, columns: tuple[str, ...]) -> None:
@@ -63,7 +64,8 @@ class DatabaseSink:
 
     def rejects(self, rejects: list[Reject]) -> None:
         """Copies rejects into quarantine."""
-        copy_rejects(self.connection, self.delivery_id, rejects)
+        if self.keeps_rejects:
+            copy_rejects(self.connection, self.delivery_id, rejects)
 
 
 def process(delivery_id: int, settings: Settings) -> Verdict:
@@ -160,21 +162,43 @@ def _load_and_answer(
         answered = replace(delivery, state="duplicate", duplicate_of=first, finished_at=datetime.now(UTC))
         return _answer(connection, answered, contract.partner.language, contract, [], store, settings)
     loaded, issues = load(connection, delivery, path, contract, settings)
+    if loaded.state != "loaded":
+        _take_back(connection, loaded, store, settings)
     return _answer(connection, loaded, contract.partner.language, contract, issues, store, settings)
 
 
+def _take_back(connection: Connection, delivery: Delivery, store: Store, settings: Settings) -> None:
+    """A replayed delivery that is not loaded any more: the rows of its earlier load go, what they had replaced returns."""
+    if any(
+        connection.execute(
+            text(f"SELECT EXISTS (SELECT FROM core.{table} WHERE delivery_id = :id)"), {"id": delivery.delivery_id}
+        ).scalar()
+        for table in TABLES
+    ):
+        from footprints.redo import reload_source
+
+        lock_source(connection, delivery.source_id)
+        reload_source(connection, delivery.source_id, settings, store, because_of=delivery.delivery_id)
+
+
 def load(
-    connection: Connection, delivery: Delivery, path: Path, contract: Contract, settings: Settings
+    connection: Connection,
+    delivery: Delivery,
+    path: Path,
+    contract: Contract,
+    settings: Settings,
+    *,
+    quietly: bool = False,
 ) -> tuple[Delivery, list[Issue]]:
     """Examines the file and merges it, within the caller's transaction; returns the delivery with its verdict, and issues.
 
-    Issues of severity `hold` give `quarantined`, and then nothing is merged. Raises DeliveryError where the file as a
-    whole cannot be taken.
+    Issues of severity `hold` give `quarantined`, and then nothing is merged. `quietly` leaves rejects and results of
+    checks as the first load wrote them. Raises DeliveryError where the file as a whole cannot be taken.
     """
     raw = driver(connection)
-    for table in ("reject", "issue", "expectation_result", "snapshot"):
+    for table in ("snapshot",) if quietly else ("reject", "expectation_result", "snapshot"):
         connection.execute(text(f"DELETE FROM meta.{table} WHERE delivery_id = :id"), {"id": delivery.delivery_id})
-    sink = DatabaseSink(raw, delivery.delivery_id)
+    sink = DatabaseSink(raw, delivery.delivery_id, keeps_rejects=not quietly)
     examination = examine(
         path,
         file_name(delivery.object_key),
@@ -187,7 +211,8 @@ def load(
     delivery = replace(
         delivery, layout="+".join(layout.name for layout in examination.layouts), engine=examination.engine
     )
-    _keep_results(connection, delivery.delivery_id, examination)
+    if not quietly:
+        _keep_results(connection, delivery.delivery_id, examination)
     issues = list(examination.issues)
     if any(issue.severity == "hold" for issue in issues):
         held = Counts(rows_read=examination.rows_read, rows_rejected=examination.rows_read)
@@ -318,6 +343,7 @@ def _quarantine(
         ).scalar()
         language = known or "en"
     held = replace(delivery, state="quarantined")
+    _take_back(connection, held, store, settings)
     return _answer(connection, held, language, contract, issues, store, settings)
 
 

@@ -154,7 +154,8 @@ def fit_row(
     row_number: int, cells: list[str | None], width: int, on_ragged: Callable[[RaggedRow], None]
 ) -> list[str | None] | None:
     """A row at the header's width: short rows are padded, blank surplus cells cut. None where surplus cells are filled,
-    which is told to `on_ragged`, and where the row is blank."""
+    which is told to `on_ragged`, and where the row is blank.
+    """
     if not any(cell and cell.strip() for cell in cells):
         return None
     if len(cells) < width:

@@ -107,7 +107,7 @@ def _build(validations: Sequence[Validation], out: Path, suites: Mapping[str, Su
             by_suite.setdefault(result.suite, []).append(result)
         for name, results in by_suite.items():
             if name in suites:
-                listed += _store(context, validation, suites[name], results)
+                listed += _store(context, validation, suites[name].at(validation.received_at.date()), results)
     context.build_data_docs()
     return listed
 
@@ -250,6 +250,7 @@ _BORROWED = (
     (r"<button\b[^>]*>\s*Clear Filters\s*</button>", ""),
     (r"\son\w+=\"[^\"]*\"", ""),
 )
+_PARAMETER = re.compile(r"\{(?:'|&#39;)\$PARAMETER(?:'|&#39;): (?:'|&#39;)(\w+)(?:'|&#39;)\}")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -261,7 +262,7 @@ def _stand_alone(site: Path, listed: Sequence[_Listed]) -> None:
         text = page.read_text("utf-8")
         for pattern, replacement in _BORROWED:
             text = re.sub(pattern, replacement, text, flags=re.DOTALL | re.IGNORECASE)
-        text = text.replace("</head>", head, 1)
+        text = _PARAMETER.sub(lambda match: match[1].replace("_", " "), text).replace("</head>", head, 1)
         if page == site / "index.html":
             text = _index(text, site, listed)
         page.write_text(text, "utf-8")

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from footprints.errors import ContractError
+from footprints.model import ExpectationResult
 from footprints.quality import engine
 from footprints.quality.docs import Validation, build_data_docs
 from footprints.quality.suites import Suite, parse_suite
@@ -121,3 +122,17 @@ def test_results_of_an_expectation_that_is_gone_are_left_out(tmp_path: Path) -> 
 def test_docs_without_any_delivery_still_show_the_suites(tmp_path: Path) -> None:
     index = build_data_docs([], tmp_path / "docs", {SUITE.name: SUITE})
     assert "people.delivered" in index.read_text("utf-8")
+
+
+def test_a_day_that_depends_on_the_check_is_named_in_the_suite_and_given_in_the_result(tmp_path: Path) -> None:
+    kwargs = {"column": "seen", "max_value": {"$PARAMETER": "tomorrow"}}
+    entry = {"type": "expect_column_values_to_be_between", "kwargs": kwargs, "severity": "critical"}
+    suite = parse_suite({"name": "seen", "expectations": [entry]}, Path("seen.json"))
+    result = ExpectationResult("seen", entry["type"], "seen", "critical", "gx", 10, 1)
+    validation = Validation(1, "people", datetime(2016, 5, 31, 9, tzinfo=UTC), [result])
+    build_data_docs([validation], tmp_path / "docs", {"seen": suite})
+    described = (tmp_path / "docs" / "expectations" / "seen.html").read_text("utf-8")
+    judged = next((tmp_path / "docs" / "validations").rglob("*.html")).read_text("utf-8")
+    assert "tomorrow" in described
+    assert "2016-06-01" in judged
+    assert "PARAMETER" not in described + judged

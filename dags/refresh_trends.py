@@ -23,6 +23,8 @@ def refresh_trends() -> None:
     them in, each table in one transaction. Start it by hand to see today's deliveries in the figures now; with `full`
     it recomputes everything. `meta.refresh` records what was done.
 
+    Then Great Expectations' Data Docs are built from the stored results of checks (`FOOTPRINTS_DATA_DOCS_DIR`).
+
     If a check fails, the old figures stay: `docs/runbooks/refresh_trends.md`.
     """
 
@@ -30,14 +32,24 @@ def refresh_trends() -> None:
     def refresh() -> list[dict[str, str | int]]:
         from footprints import trends
         from footprints.settings import settings
+        from footprints.warehouse.engine import engine
 
-        results = trends.refresh(settings(), full=bool(get_current_context()["params"]["full"]))
+        full = bool(get_current_context()["params"]["full"])
+        results = trends.refresh(engine(settings().need("warehouse_url")), full=full)
         return [
-            {"trend_table": result.trend_table, "n_partitions": result.n_partitions, "n_cells": result.n_cells}
+            {"trend_table": result.trend_table, "n_partitions": result.n_partitions, "n_cells": result.n_cells_after}
             for result in results
         ]
 
-    refresh()
+    @task(trigger_rule="all_done")
+    def write_data_docs() -> str:
+        from footprints import nightly
+        from footprints.settings import settings
+        from footprints.warehouse.engine import engine
+
+        return str(nightly.write_data_docs(engine(settings().need("warehouse_url")), settings()))
+
+    refresh() >> write_data_docs()
 
 
 refresh_trends()

@@ -30,7 +30,8 @@ app = typer.Typer(
 )
 cli_stack.register(app)
 
-out = Console()
+# Where nobody watches (a pipe, a log) there is no width to keep to.
+out = Console(width=None if sys.stdout.isatty() else 160)
 notes = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
@@ -44,7 +45,9 @@ def main() -> None:
     try:
         app()
     except FootprintsError as error:
-        notes.print("[red]error:[/red]", escape(error.message + (f" – {error.hint}" if error.hint else "")), soft_wrap=True)
+        notes.print(
+            "[red]error:[/red]", escape(error.message + (f" – {error.hint}" if error.hint else "")), soft_wrap=True
+        )
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(0)
@@ -94,8 +97,10 @@ def delivery_json(delivery: Delivery) -> dict[str, Any]:
 def deliveries_table(deliveries: list[Delivery], title: str = "") -> Table:
     """Deliveries as a table for people."""
     table = Table(title=title or None, box=None, header_style="bold", pad_edge=False)
-    for column in ("id", "source", "file", "verdict"):
-        table.add_column(column, overflow="fold")
+    for column in ("id", "source"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("file", overflow="fold", min_width=20)
+    table.add_column("verdict", overflow="fold", min_width=10)
     for column in ("read", "loaded", "unchanged", "rejected", "repeated"):
         table.add_column(column, justify="right")
     for d in deliveries:
@@ -422,3 +427,57 @@ def rebuild(as_json: Json = False) -> None:
         out.print(f"{result.n_deliveries} deliveries loaded again in {result.seconds:.1f} s.")
     if not result.is_equal:
         raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    data: Annotated[Path | None, typer.Option(help="Drop the partners' files of this directory instead.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the generated samples.")] = 1,
+) -> None:
+    """Bring up the whole platform, drop sample files, and show what became of them."""
+    import tempfile
+
+    from footprints import demo as show
+    from footprints import receipts
+    from footprints.storage import Store
+
+    cli_stack.up()
+    started = time.monotonic()
+    current = settings()
+    with tempfile.TemporaryDirectory(prefix="footprints-demo-") as folder:
+        drops = show.partner_drops(data) if data is not None else show.sample_drops(Path(folder), seed)
+        with Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=notes, transient=True
+        ) as bar:
+            task = bar.add_task("", total=None)
+            answered = show.run(drops, current, lambda text: bar.update(task, description=text))
+    deliveries = [delivery for _, delivery in answered]
+    out.print(deliveries_table(deliveries, f"{len(deliveries)} files answered in {time.monotonic() - started:.0f} s"))
+
+    telling = max(deliveries, key=lambda d: (d.state == "loaded", min(d.counts.rows_rejected, 50)))
+    if telling.receipt_key is not None:
+        receipt = receipts.parse(Store(current).get_bytes(telling.bucket, telling.receipt_key))
+        out.print(f"\n[bold]The receipt of {escape(telling.object_key.rsplit('/', 1)[-1])}[/bold]")
+        out.print(receipts.summary_line(receipt), soft_wrap=True, markup=False)
+        _print_issues(receipt.issues)
+    out.print("\n[bold]Three figures of the trend tables[/bold]")
+    for figure in show.figures(current, from_partners=data is not None):
+        out.print(figure, soft_wrap=True, markup=False, highlight=False)
+    _print_where_to_look(telling.delivery_id)
+
+
+def _print_where_to_look(delivery_id: int) -> None:
+    from footprints.stack import lifecycle, state
+
+    _, known = lifecycle.running_state()
+    urls = state.urls(known)
+    out.print("\n[bold]Where to look[/bold]")
+    for label, text in (
+        ("Airflow", f"{urls['airflow']}  user {state.ADMIN}, password {known.secrets['airflow_admin']}"),
+        ("receipts", f"footprints receipt {delivery_id} --html receipt.html   (in the bucket: receipts/…)"),
+        ("rejected rows", f"footprints rejects {delivery_id}"),
+        ("warehouse", 'eval "$(footprints env)" && psql -c "TABLE trends.cell LIMIT 5"'),
+        ("figures", "footprints trends --country MLI --period 2016"),
+        ("stop", "make down"),
+    ):
+        out.print(f"{label:>14}  {text}", soft_wrap=True, markup=False, highlight=False)

@@ -20,6 +20,7 @@ from footprints.harmonise import survey
 from footprints.harmonise.folding import fold
 from footprints.harmonise.mapping import Finding, Mapped, Mapper, to_frame
 from footprints.model import EXAMPLE_ROWS, Engine, ExpectationResult, Issue, Reject, Severity
+from footprints.quality.deliveries import Profile, Profiler
 from footprints.quality.engine import Checker, Outcome
 from footprints.quality.suites import Suite, load_suite
 from footprints.readers import Chunk, Header, OpenFile, RaggedRow, Sheet, find_header, open_file
@@ -60,6 +61,8 @@ class Examination:
     rows_rejected: int = 0
     issues: list[Issue] = field(default_factory=list)
     results: list[ExpectationResult] = field(default_factory=list)
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    """By layout, what its good records cover and add up to."""
     _tallies: dict[tuple[str, Severity, str | None, str], tuple[_Tally, Mapping[str, Any]]] = field(
         default_factory=dict
     )
@@ -234,10 +237,10 @@ def _examine_part(
         )
         sink.rejects([Reject(row.row_number, ("row.ragged",), (), sheet.name)])
 
-    # A survey's rows are joined with its repeats and stay few; a stream is mapped while the one before is written.
     chunk_rows = settings.chunk_rows
     chunks = prefetch(map(mapper.keep_rows, sheet.chunks(header, chunk_rows, on_ragged)))
     checkers: list[Checker] | None = None
+    profiler = Profiler(layout.table)
     begun = False
     first, rest = next(chunks, None), chunks
     if first is None:
@@ -265,8 +268,10 @@ def _examine_part(
         numbers = chunk.row_numbers[mapped.row_of]
         records = mapped.records
         if not good.all():
-            records, numbers = records.filter(pa.array(good)), numbers[good]
+            records, numbers, frame = records.filter(pa.array(good)), numbers[good], frame[good]
+        profiler.add(frame)
         sink.records(records, numbers)
+    examination.profiles[layout.name] = profiler.finish()
     for checker in checkers or []:
         for outcome in checker.finish():
             examination.results.append(outcome.result)

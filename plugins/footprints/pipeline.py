@@ -23,6 +23,7 @@ from footprints.contracts import Contract, Layout, find_contract
 from footprints.errors import DeliveryError, NotFoundError
 from footprints.examine import Examination, examine, file_name
 from footprints.model import Counts, Delivery, Issue, Language, Receipt, Reject
+from footprints.quality.deliveries import Profile, compare
 from footprints.settings import Settings
 from footprints.storage import Store
 from footprints.trends import load_trends
@@ -230,10 +231,15 @@ def load(
     )
     trends = load_trends(settings.sql_dir)
     version = Version(as_of, delivery.delivery_id)
-    merges = [stage.merge(delivery.source_id, version, trends) for stage in sink.stages]
+    merges = [
+        stage.merge(delivery.source_id, version, trends, siblings=sink.stages, layouts=contract.layouts)
+        for stage in sink.stages
+    ]
     for merge in merges:
         issues.extend(merge.issues)
     issues.extend(_merge_notes(merges))
+    if not quietly:
+        issues.extend(_compare_with_last(connection, delivery, examination))
     _supersede(connection, merges)
     counts = _counts(examination, merges)
     return replace(delivery, state="loaded", counts=counts), issues
@@ -283,6 +289,38 @@ def _merge_notes(merges: list[Merge]) -> Iterator[Issue]:
         yield Issue("snapshot.superseded", "note", parameters={"n": gone, "deliveries": ids})
     if older := sum(merge.records_older for merge in merges):
         yield Issue("rows.older", "note", parameters={"n": older})
+
+
+def _compare_with_last(connection: Connection, delivery: Delivery, examination: Examination) -> list[Issue]:
+    """Keeps what this delivery covers and adds up to, and flags what is much less or other than the last one's.
+
+    The last one is the newest older version of the same source that was read by the same layouts.
+    """
+    last = connection.execute(
+        text(
+            "SELECT profile FROM meta.delivery WHERE source_id = :source AND layout = :layout AND profile IS NOT NULL"
+            " AND state IN ('loaded', 'superseded') AND (as_of, delivery_id) < (:as_of, :id)"
+            " ORDER BY as_of DESC, delivery_id DESC LIMIT 1"
+        ),
+        {
+            "source": delivery.source_id,
+            "layout": delivery.layout,
+            "as_of": delivery.as_of,
+            "id": delivery.delivery_id,
+        },
+    ).scalar()
+    profiles = {name: profile.to_json() for name, profile in examination.profiles.items()}
+    connection.execute(
+        text("UPDATE meta.delivery SET profile = CAST(:profile AS jsonb) WHERE delivery_id = :id"),
+        {"profile": json.dumps(profiles), "id": delivery.delivery_id},
+    )
+    appended = {layout.name for layout in examination.layouts if layout.mode == "append"}
+    return [
+        issue
+        for name, profile in examination.profiles.items()
+        if last and name in last and name not in appended
+        for issue in compare(Profile.from_json(last[name]), profile)
+    ]
 
 
 def _supersede(connection: Connection, merges: list[Merge]) -> None:
@@ -379,7 +417,7 @@ def _answer(
             ],
         )
     receipt = make_receipt(connection, delivery, language, contract, issues)
-    document, page = receipts.write(receipt, contact=(contract.partner.contact or "") if contract else "")
+    document, page = receipts.write(receipt, contact=settings.contact)
     store.put_bytes(delivery.bucket, keys[0], document, "application/json")
     store.put_bytes(delivery.bucket, keys[1], page, "text/html; charset=utf-8")
     ledger.finish(

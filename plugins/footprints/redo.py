@@ -62,7 +62,7 @@ def withdraw(delivery_id: int, settings: Settings) -> Delivery:
         withdrawn = replace(delivery, state="withdrawn")
         issues: list[Issue] = []
         receipt = pipeline.make_receipt(connection, withdrawn, contract.partner.language, contract, issues)
-        document, page = receipts.write(receipt, contact=contract.partner.contact or "")
+        document, page = receipts.write(receipt, contact=settings.contact)
         for key, body, kind in zip(
             receipts.keys(withdrawn), (document, page), ("application/json", "text/html; charset=utf-8"), strict=True
         ):

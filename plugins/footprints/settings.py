@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     privacy_key: SecretStr | None = None
     """Key of the HMAC that replaces direct identifiers; it never stands in the database."""
 
+    contact: str = ""
+    """Whom a partner may write to about a receipt: a name or an e-mail address of the hub's data team."""
+
     expectations_dir: Path = REPOSITORY / "expectations"
     sql_dir: Path = REPOSITORY / "sql"
     data_docs_dir: Path = Field(default_factory=lambda: home() / "data-docs")

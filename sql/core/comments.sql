@@ -62,7 +62,8 @@ COMMENT ON COLUMN meta.delivery.n_records_gone IS
 COMMENT ON COLUMN meta.delivery.n_records_older IS 'Records of which the warehouse already had a newer state.';
 COMMENT ON COLUMN meta.delivery.duplicate_of IS 'The delivery that had the same bytes.';
 COMMENT ON COLUMN meta.delivery.reason IS 'Why it was not loaded: a rule of the receipt.';
-COMMENT ON COLUMN meta.delivery.receipt_key IS 'Key of the receipt without extension; .json and .html stand there.';
+COMMENT ON COLUMN meta.delivery.receipt_key IS 'Key of the receipt as JSON; the page is receipt.html beside it.';
+COMMENT ON COLUMN meta.delivery.profile IS 'What it covers and adds up to, by layout (counts, no cell): the next delivery is compared with it.';
 
 COMMENT ON TABLE meta.reject IS 'Rows that were not loaded, and why.';
 COMMENT ON COLUMN meta.reject.delivery_id IS 'Delivery (meta.delivery).';

@@ -147,9 +147,11 @@ class Stage:
         )
         self.execute("ANALYZE merging")  # or the planner compares every record of core with every one of these
         gone_from = self._remove_gone(mine, touched, stages)
-        for trend in touched:  # the partitions that changed records leave, then those that they come to
+        # The partitions that changed records leave, then those that they come to. An unchanged record changes hands,
+        # and a trend cell names the deliveries behind it.
+        for trend in touched:
             self._touch(trend, f"core.{table}", mine, "SELECT record_key FROM merging WHERE fate = 'changed'")
-            self._touch(trend, self.name, mine, "SELECT record_key FROM merging WHERE fate IN ('added', 'changed')")
+            self._touch(trend, self.name, mine, "SELECT record_key FROM merging WHERE fate <> 'older'")
         self._insert(mine, "WHERE record_key IN (SELECT record_key FROM merging WHERE fate <> 'older')")
         counts = dict(self.execute("SELECT fate, count(*) FROM merging GROUP BY fate").fetchall())
         rows = dict(

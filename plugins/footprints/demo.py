@@ -95,7 +95,7 @@ SAMPLE_FIGURES = tuple(
 )
 PARTNER_FIGURES = (
     ("LBY", "2016-11", "dead-and-missing"),
-    ("SYR", "2024", "population-by-origin"),
+    ("TCD", "2024", "population-by-asylum"),
     ("ITA", "2016-10", "arrivals"),
 )
 
@@ -109,7 +109,8 @@ def figures(settings: Settings, *, from_partners: bool) -> list[str]:
             if not cells:
                 lines.append(f"{country} {period} {indicator}: no cell")
                 continue
-            cell = max(cells, key=lambda c: (c.place is None and c.profile == "all", c.value or 0))
+            # The widest cell, and of populations the refugees: other groups are not people on the move.
+            cell = max(cells, key=lambda c: ("type=REF" in c.profile, c.profile == "all" and not c.place, c.value or 0))
             lines.append(_sentence(cell))
     return lines
 

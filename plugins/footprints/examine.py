@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -23,11 +25,13 @@ from footprints.model import EXAMPLE_ROWS, Engine, ExpectationResult, Issue, Rej
 from footprints.quality.deliveries import Profile, Profiler
 from footprints.quality.engine import Checker, Outcome
 from footprints.quality.suites import Suite, load_suite
-from footprints.readers import Chunk, Header, OpenFile, RaggedRow, Sheet, find_header, open_file
+from footprints.readers import Header, OpenFile, RaggedRow, Sheet, find_header, open_file
 from footprints.settings import Settings
 from footprints.warehouse.tables import TABLES
 
 T = TypeVar("T")
+MAX_RAGGED = 500_000
+"""So many rows with surplus cells, one after the other, are no table."""
 MAX_VALUE = 200
 """A reject keeps at most so many characters of a cell."""
 
@@ -225,30 +229,24 @@ def _examine_part(
     mapper = Mapper(contract, layout, header, privacy_key, repeats, file_name)
     examination.issues.extend(mapper.notes)
 
-    def on_ragged(row: RaggedRow) -> None:
-        examination.rows_read += 1
-        examination.rows_rejected += 1
-        examination.tally(
-            "row.ragged",
-            "reject",
-            None,
-            np.array([row.row_number]),
-            {"expected": row.expected, "found": row.found},
-        )
-        sink.rejects([Reject(row.row_number, ("row.ragged",), (), sheet.name)])
+    # Reading and mapping go on in a second thread while Postgres writes; only this one speaks to the sink.
+    ragged: deque[RaggedRow] = deque()
 
-    chunk_rows = settings.chunk_rows
-    chunks = prefetch(map(mapper.keep_rows, sheet.chunks(header, chunk_rows, on_ragged)))
+    def on_ragged(row: RaggedRow) -> None:
+        ragged.append(row)
+        if len(ragged) > MAX_RAGGED:
+            raise DeliveryError("file.unreadable", format=opened.format)
+
+    chunks = sheet.chunks(header, settings.chunk_rows, on_ragged)
+    mapped_chunks = prefetch(mapper.map(mapper.keep_rows(chunk)) for chunk in chunks)
     checkers: list[Checker] | None = None
     profiler = Profiler(layout.table)
     begun = False
-    first, rest = next(chunks, None), chunks
-    if first is None:
-        return
-    second = next(rest, None)
-    for chunk in _again(first, second, rest):
+    first = next(mapped_chunks, None)
+    second = next(mapped_chunks, None)
+    for mapped in chain((m for m in (first, second) if m is not None), mapped_chunks):
+        chunk = mapped.chunk
         examination.rows_read += len(chunk.row_numbers)
-        mapped = mapper.map(chunk)
         frame = to_frame(mapped.checked())
         if checkers is None:
             small = second is None and len(frame) <= settings.gx_rows
@@ -271,11 +269,27 @@ def _examine_part(
             records, numbers, frame = records.filter(pa.array(good)), numbers[good], frame[good]
         profiler.add(frame)
         sink.records(records, numbers)
+        _reject_ragged(ragged, sheet.name, examination, sink)
+    _reject_ragged(ragged, sheet.name, examination, sink)
     examination.profiles[layout.name] = profiler.finish()
     for checker in checkers or []:
         for outcome in checker.finish():
             examination.results.append(outcome.result)
             _delivery_issue(outcome, mapper, examination)
+
+
+def _reject_ragged(ragged: deque[RaggedRow], sheet: str, examination: Examination, sink: Sink) -> None:
+    """Rows with more cells than the header: no one can say which cell belongs to which column."""
+    rejects = []
+    while ragged:
+        row = ragged.popleft()
+        parameters = {"expected": row.expected, "found": row.found}
+        examination.tally("row.ragged", "reject", None, np.array([row.row_number]), parameters)
+        rejects.append(Reject(row.row_number, ("row.ragged",), (), sheet))
+    if rejects:
+        sink.rejects(rejects)
+        examination.rows_read += len(rejects)
+        examination.rows_rejected += len(rejects)
 
 
 def prefetch(items: Iterator[T]) -> Iterator[T]:
@@ -289,13 +303,6 @@ def prefetch(items: Iterator[T]) -> Iterator[T]:
                 return
             future = pool.submit(next, items, end)
             yield item  # type: ignore[misc]
-
-
-def _again(first: Chunk, second: Chunk | None, rest: Iterator[Chunk]) -> Iterator[Chunk]:
-    yield first
-    if second is not None:
-        yield second
-        yield from rest
 
 
 def _repeats(opened: OpenFile, layout: Layout) -> dict[str, pd.DataFrame]:

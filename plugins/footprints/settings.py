@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     sql_dir: Path = REPOSITORY / "sql"
     data_docs_dir: Path = Field(default_factory=lambda: home() / "data-docs")
 
-    chunk_rows: int = 100_000
+    chunk_rows: int = 50_000
     """Rows that are read, checked and copied at a time; bounds the memory of a worker."""
     gx_rows: int = 50_000
     """Up to so many rows a delivery is checked by Great Expectations itself; above, by the same suite as masks."""

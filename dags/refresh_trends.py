@@ -23,7 +23,7 @@ def refresh_trends() -> None:
     them in, each table in one transaction. Start it by hand to see today's deliveries in the figures now; with `full`
     it recomputes everything. `meta.refresh` records what was done.
 
-    Then Great Expectations' Data Docs are built from the stored results of checks (`FOOTPRINTS_DATA_DOCS_DIR`).
+    Beside it Great Expectations' Data Docs are built from the stored results of checks (`FOOTPRINTS_DATA_DOCS_DIR`).
 
     If a check fails, the old figures stay: `docs/runbooks/refresh_trends.md`.
     """
@@ -41,7 +41,7 @@ def refresh_trends() -> None:
             for result in results
         ]
 
-    @task(trigger_rule="all_done")
+    @task
     def write_data_docs() -> str:
         from footprints import nightly
         from footprints.settings import settings
@@ -49,7 +49,9 @@ def refresh_trends() -> None:
 
         return str(nightly.write_data_docs(engine(settings().need("warehouse_url")), settings()))
 
-    refresh() >> write_data_docs()
+    # Neither needs the other, and a failure of either must show.
+    refresh()
+    write_data_docs()
 
 
 refresh_trends()

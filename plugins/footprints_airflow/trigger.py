@@ -51,7 +51,9 @@ class LandingTrigger(BaseEventTrigger):
         try:
             while True:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self.poll_seconds)
+                    # Not wait_for: that of Python 3.11 loses a cancellation that comes together with the wake.
+                    async with asyncio.timeout(self.poll_seconds):
+                        await self._wake.wait()
                     await asyncio.sleep(GATHER_SECONDS)
                 self._wake.clear()
                 try:
@@ -68,10 +70,12 @@ class LandingTrigger(BaseEventTrigger):
 
     async def cleanup(self) -> None:
         """Ends the listener and the queue reader."""
-        helpers, self._helpers = self._helpers, []
-        for helper in helpers:
-            helper.cancel()
-        await asyncio.gather(*helpers, return_exceptions=True)
+        helpers, self._helpers = set(self._helpers), []
+        while helpers:
+            for helper in helpers:
+                helper.cancel()
+            # And again: psycopg waits by wait_for, so that a notification at this moment may swallow the cancellation.
+            _, helpers = await asyncio.wait(helpers, timeout=1)
 
     async def _listen(self, settings: Settings) -> None:
         """Keeps a connection that listens; each notification, and each new connection, wakes `run`."""

@@ -41,6 +41,7 @@ def describe(dag: DAG) -> dict[str, Any]:
                     "mapped": task.is_mapped,
                     "outlets": sorted(outlet.name for outlet in task.outlets),
                     "retries": task.retries,
+                    "teardown": task.is_teardown,
                     "trigger_rule": str(task.trigger_rule.value),
                 }
                 for task in sorted(dag.tasks, key=lambda task: task.task_id)

@@ -80,6 +80,14 @@ def test_policy(parsed, dag_id):
     assert f"docs/runbooks/{dag_id}.md" in dag["doc"], "and points to it"
 
 
+@pytest.mark.parametrize("dag_id", [path.stem for path in DAGS])
+def test_no_last_task_hides_a_failure_before_it(parsed, dag_id):
+    """A run is what its last tasks are: one that runs whatever came before would turn a failed run green."""
+    tasks = parsed["dags"][dag_id]["graph"]["tasks"]
+    last = {name: task for name, task in tasks.items() if not task["downstream"] and not task["teardown"]}
+    assert {task["trigger_rule"] for task in last.values()} <= {"all_success", "none_failed"}, last
+
+
 @pytest.mark.parametrize("path", DAGS, ids=lambda path: path.name)
 def test_dag_files_are_wiring(path):
     lines = path.read_text().splitlines()

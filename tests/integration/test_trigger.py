@@ -217,6 +217,29 @@ def test_connecting_sweeps_the_bucket_once(platform, monkeypatch):
     assert (delivery.object_key, delivery.enrolled_by) == ("landing/iom/flows/missed.csv", "sweep")
 
 
+def test_it_ends_when_told_to_whatever_its_helpers_do(ledger_of_its_own, monkeypatch):
+    """`asyncio.wait_for` of Python 3.11, by which psycopg waits, now and then swallows a cancellation."""
+    swallowed = []
+
+    async def deaf(self: LandingTrigger, settings: Settings) -> None:
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                if swallowed:
+                    raise
+                swallowed.append(1)
+
+    monkeypatch.setattr(LandingTrigger, "_listen", deaf)
+
+    async def scenario() -> None:
+        async with asyncio.timeout(PATIENCE), Watch():
+            await asyncio.sleep(0.1)
+
+    asyncio.run(scenario())
+    assert swallowed == [1]
+
+
 def test_airflow_can_make_it_anew():
     from airflow.triggers.base import BaseEventTrigger
 

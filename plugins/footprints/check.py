@@ -1,4 +1,4 @@
-"""The verdict on a file before it is dropped: the same reading, mapping and checks, with no server, database or network."""
+"""The verdict on a file before it is dropped: the same reading, mapping and checks, with no server or network."""
 
 from __future__ import annotations
 
@@ -50,10 +50,12 @@ class MemorySink:
         self.first_rejects.extend(rejects[: max(0, self.limit - len(self.first_rejects))])
 
     def duplicates(self) -> tuple[int, list[Issue]]:
-        """Rows that another row of the file makes superfluous, as `warehouse.load` finds them, and issues about them."""
+        """Rows that another row of the file makes superfluous, as `warehouse.load` finds them, and issues on them."""
         n_rows = 0
         issues: list[Issue] = []
         for layout, keys in zip(self.layouts, self.keys, strict=True):
+            if layout.on_repeated_key == "number":
+                continue
             split = layout.on_repeated_key == "split"
             times = Counter(key for key, _, _ in keys)
             kept: set[int] = set()

@@ -182,7 +182,7 @@ def check(
 def _rule(issue: Any) -> str:
     """The rule with its parameters, but for those that only say how a check is made."""
     shown = {k: v for k, v in issue.parameters.items() if k not in ("ignore_row_if", "or_equal", "column")}
-    return issue.rule + (f" {json.dumps(shown, ensure_ascii=False)}" if shown else "")
+    return str(issue.rule) + (f" {json.dumps(shown, ensure_ascii=False)}" if shown else "")
 
 
 def _print_issues(issues: Any) -> None:
@@ -371,7 +371,7 @@ def replay(
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the verdict.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Process a delivery again, from the archive where it is kept: after a contract was mended, or a failure of ours."""
+    """Process a delivery again, from the archive: after a contract was mended, or a failure of ours."""
     from footprints import ledger, redo
 
     warehouse = _warehouse()

@@ -89,8 +89,8 @@ class Column:
 class UnpivotColumn:
     """A header that gives records of its own, and the values that it stands for.
 
-    `take` names headers whose cells of the same row go with it (name → header); `drop` the cells that give no record, where
-    they are not those of all headers.
+    `take` names headers whose cells of the same row go with it (name → header); `drop` the cells that give no record,
+    where they are not those of all headers.
     """
 
     header: str
@@ -101,7 +101,7 @@ class UnpivotColumn:
 
 @dataclass(frozen=True)
 class Unpivot:
-    """Wide to long: one record per row and matching header. `pattern` is a regex over headers, or `columns` lists them."""
+    """Wide to long: one record per row and matching header, by a regex over headers (`pattern`) or a list."""
 
     pattern: str | None = None
     columns: tuple[UnpivotColumn, ...] = ()
@@ -251,8 +251,8 @@ def _layout(path: Path, index: int, entry: dict[str, Any]) -> Layout:
     survey = entry.get("survey")
     return Layout(
         name=entry["name"],
-        match=Match(**{k: tuple(v) if isinstance(v, list) else v for k, v in entry["match"].items()}),
-        read=Read(**{k: tuple(v) if isinstance(v, list) else v for k, v in entry.get("read", {}).items()}),
+        match=Match(**_with_tuples(entry["match"])),
+        read=Read(**_with_tuples(entry.get("read", {}))),
         table=entry["table"],
         mode=entry.get("mode", "upsert"),
         record_key=tuple(entry["record_key"]),
@@ -276,6 +276,11 @@ def _layout(path: Path, index: int, entry: dict[str, Any]) -> Layout:
         else None,
         also=entry.get("also", False),
     )
+
+
+def _with_tuples(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """YAML's lists as tuples, as frozen dataclasses hold them."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
 
 
 def _column(path: Path, where: str, target: str, entry: dict[str, Any]) -> Column:

@@ -80,9 +80,12 @@ def run(drops: Sequence[Drop], settings: Settings, say: Say, timeout: float = 90
         for drop in wave:
             landed.extend(drop_files([drop.path], drop.source, settings))
             say(f"{len(landed)} of {len(wave)} files dropped")
-        deliveries = wait_for(
-            warehouse, landed, timeout, lambda n, total: say(f"{len(answered) + n} of {len(drops)} files answered")
-        )
+        before = len(answered)
+
+        def progress(n: int, _: int, before: int = before) -> None:
+            say(f"{before + n} of {len(drops)} files answered")
+
+        deliveries = wait_for(warehouse, landed, timeout, progress)
         done = {(d.object_key, d.object_version): d for d in deliveries}
         answered += [(drop, done[item.key, item.version]) for drop, item in zip(wave, landed, strict=True)]
     say("refreshing the trend tables")

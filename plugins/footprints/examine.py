@@ -112,8 +112,8 @@ def examine(
 ) -> Examination:
     """Reads the file by the contract and gives good records and rejects to the sink.
 
-    `file_name` is the partner's own, `today` the day that date rules refer to (the day of receipt, so that a rebuild judges
-    as the first load did).
+    `file_name` is the partner's own, `today` the day that date rules refer to (the day of receipt, so that a rebuild
+    judges as the first load did).
 
     Raises DeliveryError where the file as a whole cannot be taken. The examination's issues may hold it too.
     """
@@ -196,7 +196,7 @@ def _match(opened: OpenFile, file_name: str, contract: Contract) -> list[Part]:
 
 
 def _survey_header(sheet: Sheet, layout: Layout) -> Header | None:
-    """The header of a survey export, whose names may carry groups or be labels; Kobo's label row under it is no data."""
+    """The header of a survey export, whose names may carry groups or be labels; Kobo's row of labels is no data."""
     assert layout.survey is not None
     form = survey.load_form(layout.survey.form)
     anywhere = replace(layout, match=replace(layout.match, headers=(), not_headers=()))
@@ -358,7 +358,7 @@ def _provider(outcome: Outcome, mapper: Mapper) -> str | None:
 
 def _parameters(outcome: Outcome) -> dict[str, Any]:
     """What an expectation asks for, as a message needs it."""
-    shown = {}
+    shown: dict[str, Any] = {}
     for name, value in outcome.expectation.kwargs.items():
         if isinstance(value, list):
             shown[name] = [str(v) for v in value[:20]]
@@ -414,28 +414,34 @@ def _settle(
             if finding.column is not None:
                 columns.append(finding.column)
     if reasons:
-        originals = {renamed: original for original, renamed in mapper.renamed.items()}
-        show = contract.show_values
-        rejects = []
-        for position in sorted(reasons):
-            rules, columns = reasons[position]
-            columns = list(dict.fromkeys(columns))
-            values = None
-            if show and not no_consent[position]:
-                values = {}
-                for column in columns:
-                    original = originals.get(column, column)
-                    hidden = original in mapper.dropped or original in mapper.hashed
-                    if original in chunk.columns and not hidden:
-                        values[column] = (chunk.columns[original][position].as_py() or "")[:MAX_VALUE]
-            rejects.append(
+        sink.rejects(
+            [
                 Reject(
-                    int(chunk.row_numbers[position]), tuple(dict.fromkeys(rules)), tuple(columns), chunk.sheet, values
+                    int(chunk.row_numbers[position]),
+                    tuple(dict.fromkeys(rules)),
+                    tuple(dict.fromkeys(columns)),
+                    chunk.sheet,
+                    _shown(mapped, mapper, position, columns)
+                    if contract.show_values and not no_consent[position]
+                    else None,
                 )
-            )
-        sink.rejects(rejects)
-        examination.rows_rejected += len(rejects)
+                for position, (rules, columns) in sorted(reasons.items())
+            ]
+        )
+        examination.rows_rejected += len(reasons)
     return bad
+
+
+def _shown(mapped: Mapped, mapper: Mapper, position: int, columns: list[str]) -> dict[str, str]:
+    """The cells of a rejected row in the columns that are at fault, but for those that the contract drops or hashes."""
+    originals = {renamed: original for original, renamed in mapper.renamed.items()}
+    cells = mapped.chunk.columns
+    values = {}
+    for column in dict.fromkeys(columns):
+        original = originals.get(column, column)
+        if original in cells and original not in mapper.dropped and original not in mapper.hashed:
+            values[column] = (cells[original][position].as_py() or "")[:MAX_VALUE]
+    return values
 
 
 def _delivery_issue(outcome: Outcome, mapper: Mapper, examination: Examination) -> None:

@@ -119,7 +119,7 @@ def claim(engine: Engine, limit: int, worker: str, claim_timeout_minutes: int) -
 
 
 def batches(claims: Iterable[Claim], batch_bytes: int = 4 * 2**20, batch_size: int = 20) -> list[list[int]]:
-    """Groups claims for mapped tasks: small deliveries share a task (its start costs a second), large ones get their own.
+    """Groups claims for mapped tasks: small ones share a task (its start costs a second), large ones get their own.
 
     One partner's deliveries of one source stay in order within a batch.
     """

@@ -24,8 +24,9 @@ EXAMPLE_ROWS = 20
 class Issue:
     """One thing that is wrong, or worth saying, about a delivery.
 
-    `rule` names the check, `n_rows` how many rows it hit (0 where it speaks of the whole file), `example_rows` the first
-    row numbers as a spreadsheet shows them, `parameters` what the message needs (names, formats, counts; no cell).
+    `rule` names the check, `n_rows` how many rows it hit (0 where it speaks of the whole file), `example_rows` the
+    first row numbers as a spreadsheet shows them, `parameters` what the message needs (names, formats, counts; no
+    cell).
     """
 
     rule: str

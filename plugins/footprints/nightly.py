@@ -17,7 +17,7 @@ MAX_VALIDATIONS = 500
 
 
 def write_data_docs(warehouse: Engine, settings: Settings) -> Path:
-    """Builds GX's Data Docs from the stored results of checks, into `settings.data_docs_dir`; returns the index page."""
+    """Builds GX's Data Docs from the stored results of checks (`settings.data_docs_dir`); returns the index page."""
     with warehouse.connect() as connection:
         rows = connection.execute(
             text(

@@ -72,8 +72,9 @@ class DatabaseSink:
 def process(delivery_id: int, settings: Settings) -> Verdict:
     """Works through one claimed delivery and answers it; a delivery with a verdict already is left as it is.
 
-    Whatever is wrong with the file is a verdict. An exception means that we failed: nothing was changed, and the delivery
-    may be processed again. The receipt is written before the commit, so that no verdict is without its receipt.
+    Whatever is wrong with the file is a verdict. An exception means that we failed: nothing was changed, and the
+    delivery may be processed again. The receipt is written before the commit, so that no verdict is without its
+    receipt.
     """
     warehouse = engine(settings.need("warehouse_url"))
     store = Store(settings)
@@ -108,7 +109,7 @@ def _hold(error: DeliveryError) -> Issue:
 
 
 def _refused(error: Exception) -> DeliveryError:
-    """A constraint of the warehouse that no check of ours foresaw: named, without the row that the driver would show."""
+    """A constraint of the warehouse that no check foresaw: named, without the row that the driver would show."""
     original = error.orig if isinstance(error, IntegrityError) else error
     constraint = getattr(getattr(original, "diag", None), "constraint_name", None)
     column = getattr(getattr(original, "diag", None), "column_name", None)
@@ -169,7 +170,7 @@ def _load_and_answer(
 
 
 def _take_back(connection: Connection, delivery: Delivery, store: Store, settings: Settings) -> None:
-    """A replayed delivery that is not loaded any more: the rows of its earlier load go, what they had replaced returns."""
+    """A replayed delivery that is not loaded any more: its earlier rows go, what they had replaced returns."""
     if any(
         connection.execute(
             text(f"SELECT EXISTS (SELECT FROM core.{table} WHERE delivery_id = :id)"), {"id": delivery.delivery_id}
@@ -191,7 +192,7 @@ def load(
     *,
     quietly: bool = False,
 ) -> tuple[Delivery, list[Issue]]:
-    """Examines the file and merges it, within the caller's transaction; returns the delivery with its verdict, and issues.
+    """Examines the file and merges it, in the caller's transaction; returns the delivery with its verdict, and issues.
 
     Issues of severity `hold` give `quarantined`, and then nothing is merged. `quietly` leaves rejects and results of
     checks as the first load wrote them. Raises DeliveryError where the file as a whole cannot be taken.
@@ -265,7 +266,7 @@ def _same_bytes(connection: Connection, delivery: Delivery) -> int | None:
 
 
 def _as_of(delivery: Delivery, stages: list[Stage]) -> datetime:
-    """The moment that the delivery's facts are as of, by the first layout's rule; the time of receipt where it has none."""
+    """The moment that the delivery's facts are as of, by the first layout's rule; else the time of receipt."""
     for stage in stages:
         rule = stage.layout.as_of
         if "value" in rule:
@@ -359,8 +360,8 @@ def _keep_results(connection: Connection, delivery_id: int, examination: Examina
         connection.execute(
             text(
                 "INSERT INTO meta.expectation_result (delivery_id, result_number, suite, expectation_type, column_name,"
-                " severity, engine, n_checked, n_failed) VALUES (:delivery, :number, :suite, :expectation_type, :column,"
-                " :severity, :engine, :n_checked, :n_failed)"
+                " severity, engine, n_checked, n_failed) VALUES (:delivery, :number, :suite, :expectation_type,"
+                " :column, :severity, :engine, :n_checked, :n_failed)"
             ),
             [{"delivery": delivery_id, "number": i, **vars(r)} for i, r in enumerate(examination.results, start=1)],
         )

@@ -81,8 +81,8 @@ def reload_source(
 ) -> int:
     """Empties what a source has in core and loads its deliveries again from the archive, in the caller's transaction.
 
-    The caller holds the source's lock. Returns how many deliveries were loaded. `because_of` is the delivery that touched
-    the partitions, for the record; None where trend tables are refreshed in full anyway.
+    The caller holds the source's lock. Returns how many deliveries were loaded. `because_of` is the delivery that
+    touched the partitions, for the record; None where trend tables are refreshed in full anyway.
     """
     if because_of is not None:
         for trend in load_trends(settings.sql_dir):

@@ -83,8 +83,8 @@ CREATE TABLE meta.reject (
     delivery_id bigint NOT NULL REFERENCES meta.delivery,
     row_number bigint NOT NULL,
     sheet text NOT NULL DEFAULT '',
-    rules text [] NOT NULL,
-    columns text [] NOT NULL,
+    rules text[] NOT NULL,
+    columns text[] NOT NULL,
     provider_values jsonb,
     PRIMARY KEY (delivery_id, sheet, row_number)
 );
@@ -96,7 +96,7 @@ CREATE TABLE meta.issue (
     severity text NOT NULL CHECK (severity IN ('hold', 'reject', 'flag', 'note')),
     column_name text,
     n_rows bigint NOT NULL,
-    example_rows bigint [] NOT NULL,
+    example_rows bigint[] NOT NULL,
     parameters jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (delivery_id, issue_number)
 );
@@ -142,7 +142,7 @@ CREATE TABLE meta.refresh (
     n_partitions integer NOT NULL,
     n_cells_before bigint NOT NULL,
     n_cells_after bigint NOT NULL,
-    deliveries bigint [] NOT NULL,
+    deliveries bigint[] NOT NULL,
     checks jsonb NOT NULL
 );
 
@@ -253,7 +253,7 @@ CREATE TABLE core.population (
     is_withheld boolean NOT NULL DEFAULT false,
     PRIMARY KEY (source_id, record_key),
     CHECK (n_persons_high >= n_persons_low),
-    CHECK (is_withheld = (n_persons IS NULL))
+    CHECK (is_withheld = (n_persons IS null))
 );
 
 CREATE TABLE core.asylum_application (
@@ -276,7 +276,7 @@ CREATE TABLE core.asylum_application (
     is_withheld boolean NOT NULL DEFAULT false,
     PRIMARY KEY (source_id, record_key),
     CHECK (n_applied_high >= n_applied_low),
-    CHECK (is_withheld = (n_applied IS NULL))
+    CHECK (is_withheld = (n_applied IS null))
 );
 
 CREATE TABLE core.flow (
@@ -369,7 +369,7 @@ CREATE TABLE core.data_collection (
     organisation text NOT NULL,
     mandating_body text,
     donor text,
-    country_codes text [] NOT NULL,
+    country_codes text[] NOT NULL,
     provider_country text,
     provider_place text,
     topic text,

@@ -2,17 +2,17 @@
 
 CREATE TABLE core.indicator (
     indicator_id text PRIMARY KEY CHECK (indicator_id ~ '^[a-z0-9]+(-[a-z0-9]+)*$'),
-    sources text [] NOT NULL CHECK (cardinality(sources) > 0),
+    sources text[] NOT NULL CHECK (cardinality(sources) > 0),
     theme text NOT NULL
     CHECK (theme IN (
         'profile', 'drivers', 'journey', 'conditions', 'protection', 'smugglers', 'intentions', 'awareness', 'needs'
     )),
     question_code text NOT NULL,
     statistic text NOT NULL CHECK (statistic = 'share'),
-    numerator text [] NOT NULL CHECK (cardinality(numerator) > 0),
-    excluded text [] NOT NULL,
+    numerator text[] NOT NULL CHECK (cardinality(numerator) > 0),
+    excluded text[] NOT NULL,
     unit text NOT NULL,
-    disaggregations text [] NOT NULL
+    disaggregations text[] NOT NULL
     CHECK (disaggregations <@ ARRAY['place', 'sex', 'age_group', 'nationality']),
     minimum_cell integer NOT NULL CHECK (minimum_cell >= 1),
     label_en text NOT NULL,
@@ -95,8 +95,8 @@ CREATE TABLE trends.survey_indicator (
     low numeric(9, 6) CHECK (low BETWEEN 0 AND 1),
     high numeric(9, 6) CHECK (high BETWEEN 0 AND 1),
     is_suppressed boolean NOT NULL,
-    sources text [] NOT NULL,
-    deliveries bigint [] NOT NULL,
+    sources text[] NOT NULL,
+    deliveries bigint[] NOT NULL,
     caveat text NOT NULL,
     PRIMARY KEY (indicator_id, country_code, place, period_type, period, profile, profile_value),
     CHECK (period_end >= period_start),

@@ -1,4 +1,4 @@
-"""Countries: the reference list (ISO 3166-1 and the field's pseudo-codes) and the crosswalk from what partners write."""
+"""Countries: the reference list (ISO 3166-1, the field's pseudo-codes) and the crosswalk from what partners write."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from footprints.contracts import Column, Contract, Layout, UnpivotColumn
 from footprints.errors import ContractError, DeliveryError
 from footprints.harmonise import survey
 from footprints.harmonise.folding import fold
-from footprints.harmonise.values import ARROW_TYPES, Parsed, Unreadable, cell_parser, parse_column
+from footprints.harmonise.values import ARROW_TYPES, Parsed, UnreadableError, cell_parser, parse_column
 from footprints.model import Issue, Severity
 from footprints.readers.table import Chunk, Header
 from footprints.warehouse.tables import TABLES
@@ -118,7 +118,7 @@ class Mapper:
         return self.headers.get(fold(name))
 
     def _headers_of(self, column: Column) -> list[str]:
-        """The headers of this file that a column reads: the first synonym there is, all of `from_any`, or all of a join."""
+        """The headers of this file that a column reads: the first synonym there is, or all of `from_any` or a join."""
         if column.any_of:
             return [h for name in column.any_of if (h := self._find(name)) is not None]
         if column.sum:
@@ -272,7 +272,7 @@ class Mapper:
         return texts
 
     def _hash(self, text: str | None) -> str | None:
-        """HMAC-SHA256 of an identifier, 128 bits in hex; equal identifiers stay equal, under a key that no table holds."""
+        """HMAC-SHA256 of an identifier, 128 bits in hex: equal ones stay equal, under a key that no table holds."""
         return hmac.new(self.privacy_key, text.encode(), hashlib.sha256).hexdigest()[:32] if text else None
 
     def _assemble(self, texts: dict[str, pa.Array], n: int, findings: list[Finding]) -> survey.SurveyFrame | None:
@@ -334,6 +334,36 @@ class Mapper:
             long[pseudo] = pc.take(pa.array(labels, TEXT), pa.array(np.repeat(np.arange(len(labels)), lengths)))
         return long, row_of
 
+    def _parsed(
+        self,
+        column: Column,
+        headers: list[str],
+        texts: Mapping[str, pa.Array],
+        long: Mapping[str, pa.Array],
+        row_of: npt.NDArray[np.int64],
+    ) -> tuple[Parsed, bool]:
+        """A column's values, and whether they stand per record already (else per row of the file)."""
+        n_records = len(row_of)
+        if column.value is not None:
+            value = cell_parser(column, self.contract.countries)(str(column.value))
+            constant = pa.array([value], ARROW_TYPES[column.type])
+            return Parsed(_repeated(constant, n_records), np.zeros(n_records, bool), ""), True
+        if headers == [FILE_NAME]:
+            once = parse_column(
+                pa.array([self.file_name], TEXT), column, self.layout.read.null_values, self.contract.countries
+            )
+            return Parsed(_repeated(once.values, n_records), np.repeat(once.bad, n_records), once.rule), True
+        if not headers:
+            return Parsed(pa.nulls(n_records, ARROW_TYPES[column.type]), np.zeros(n_records, bool), ""), True
+        is_long = any(h in long for h in headers)
+        if column.join is not None:
+            take = pa.array(row_of)
+            parts = [long[h] if h in long else pc.take(texts[h], take) if is_long else texts[h] for h in headers]
+            cells = _joined(parts, column.join)
+        else:
+            cells = long[headers[0]] if is_long else self._first_filled([texts[h] for h in headers if h in texts])
+        return parse_column(cells, column, self.layout.read.null_values, self.contract.countries), is_long
+
     def _column(
         self,
         column: Column,
@@ -345,29 +375,7 @@ class Mapper:
     ) -> dict[str, pa.Array]:
         """A target column (and the bounds of a count) as arrays over the records."""
         headers = self.from_headers[column.target]
-        if column.value is not None:
-            value = cell_parser(column, self.contract.countries)(str(column.value))
-            constant = pa.array([value], ARROW_TYPES[column.type])
-            parsed = Parsed(_repeated(constant, len(row_of)), np.zeros(len(row_of), bool), "")
-            is_long = True
-        elif headers == [FILE_NAME]:
-            once = parse_column(
-                pa.array([self.file_name], TEXT), column, self.layout.read.null_values, self.contract.countries
-            )
-            parsed = Parsed(_repeated(once.values, len(row_of)), np.repeat(once.bad, len(row_of)), once.rule)
-            is_long = True
-        elif not headers:
-            parsed = Parsed(pa.nulls(len(row_of), ARROW_TYPES[column.type]), np.zeros(len(row_of), bool), "")
-            is_long = True
-        else:
-            is_long = any(h in long for h in headers)
-            if column.join is not None:
-                take = pa.array(row_of)
-                parts = [long[h] if h in long else pc.take(texts[h], take) if is_long else texts[h] for h in headers]
-                cells = _joined(parts, column.join)
-            else:
-                cells = long[headers[0]] if is_long else self._first_filled([texts[h] for h in headers if h in texts])
-            parsed = parse_column(cells, column, self.layout.read.null_values, self.contract.countries)
+        parsed, is_long = self._parsed(column, headers, texts, long, row_of)
         provider = None if not headers or headers == [FILE_NAME] else headers[0]
         if is_long and provider is not None and self.layout.unpivot is not None:
             provider = None if provider.startswith("_") else provider
@@ -409,7 +417,7 @@ class Mapper:
     def _default(self, column: Column) -> Any:
         try:
             return cell_parser(column, self.contract.countries)(column.default or "")
-        except Unreadable:
+        except UnreadableError:
             raise ContractError(
                 f"{self.contract.source}: layout {self.layout.name}: the default of {column.target} is no {column.type}"
             ) from None
@@ -417,7 +425,7 @@ class Mapper:
     def _first_filled(self, candidates: list[pa.Array]) -> pa.Array:
         if len(candidates) == 1:
             return candidates[0]
-        nulls = pa.array([v for v in self.layout.read.null_values] + [""], TEXT)
+        nulls = pa.array([*self.layout.read.null_values, ""], TEXT)
         cleaned = []
         for cells in candidates:
             trimmed = pc.utf8_trim_whitespace(cells)
@@ -477,4 +485,5 @@ def _matches(patterns: Iterable[str], header: str) -> bool:
 def to_frame(records: pa.Table) -> pd.DataFrame:
     """The records as a pandas frame: text `str`, whole numbers `Int64`, numbers `float64`, dates `datetime64[s]`."""
     types = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    return records.to_pandas(types_mapper=types.get)
+    frame: pd.DataFrame = records.to_pandas(types_mapper=types.get)
+    return frame

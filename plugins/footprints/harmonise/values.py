@@ -35,8 +35,9 @@ FALSE = {"false", "no", "non", "لا", "0", "n"}
 class Parsed:
     """A column after parsing.
 
-    `values` is the typed arrow array (null where the text means nothing or cannot be read), `bad` marks cells that could
-    not be read, `withheld` those that stand for an interval (count columns), `repaired` those whose encoding was mended.
+    `values` is the typed arrow array (null where the text means nothing or cannot be read), `bad` marks cells that
+    could not be read, `withheld` those that stand for an interval (count columns), `repaired` those whose encoding was
+    mended.
     """
 
     values: pa.Array
@@ -46,7 +47,7 @@ class Parsed:
     repaired: np.ndarray | None = None
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """Raised by a cell parser for a text that is no value of its type."""
 
 
@@ -66,9 +67,7 @@ ARROW_TYPES: dict[str, pa.DataType] = {
 }
 
 
-def parse_column(
-    texts: pa.Array, column: Column, null_values: tuple[str, ...], countries: Mapping[str, str]
-) -> Parsed:
+def parse_column(texts: pa.Array, column: Column, null_values: tuple[str, ...], countries: Mapping[str, str]) -> Parsed:
     """Parses a string array by its column spec.
 
     Cells are trimmed; those among `null_values` or the column's `unknown` are null; those among `withheld` are null and
@@ -85,9 +84,7 @@ def parse_column(
         return Parsed(values, hard, RULES.get(column.type, "type.text"))
     rest = _parse_distinct(trimmed.filter(pa.array(hard)), column, nulls, countries)
 
-    def widen(flags: np.ndarray | None) -> np.ndarray | None:
-        if flags is None:
-            return None
+    def widen(flags: np.ndarray) -> np.ndarray:
         out = np.zeros(len(trimmed), bool)
         out[hard] = flags
         return out
@@ -96,8 +93,8 @@ def parse_column(
         rest,
         values=pc.replace_with_mask(values, pa.array(hard), rest.values),
         bad=widen(rest.bad),
-        withheld=widen(rest.withheld),
-        repaired=widen(rest.repaired),
+        withheld=None if rest.withheld is None else widen(rest.withheld),
+        repaired=None if rest.repaired is None else widen(rest.repaired),
     )
 
 
@@ -160,7 +157,7 @@ def _parse_distinct(trimmed: pa.Array, column: Column, nulls: set[str], countrie
             text = found.group(1).strip()
         try:
             values[i] = parse(text)
-        except Unreadable:
+        except UnreadableError:
             bad[i] = True
     return Parsed(
         values=pc.take(pa.array(values, ARROW_TYPES[column.type]), encoded.indices),
@@ -210,7 +207,7 @@ def nfc(text: str) -> str:
 
 
 def cell_parser(column: Column, countries: Mapping[str, str]) -> Callable[[str], Any]:
-    """The function from one trimmed text to a value of the column's type; it raises Unreadable.
+    """The function from one trimmed text to a value of the column's type; it raises UnreadableError.
 
     A map gives the codes of a code or country; for any other type it says what some words stand for (no → 0).
     """
@@ -249,27 +246,27 @@ def _integer(text: str) -> int:
     if SCIENTIFIC.fullmatch(text):  # R and spreadsheets write 100000 as 1e+05
         exact = Decimal(text)
         if exact % 1:
-            raise Unreadable
+            raise UnreadableError
         value = int(exact)
     elif INTEGER.fullmatch(text) and len(text) <= 18:
         value = int(text.split(".")[0])
     else:
-        raise Unreadable
+        raise UnreadableError
     if abs(value) > MAX_INT:
-        raise Unreadable
+        raise UnreadableError
     return value
 
 
 def _year(text: str) -> int:
     value = _integer(text)
     if not 1900 <= value <= 2100:
-        raise Unreadable
+        raise UnreadableError
     return value
 
 
 def _number(text: str) -> float:
     if not NUMBER.fullmatch(text) or len(text) > 40:
-        raise Unreadable
+        raise UnreadableError
     return float(text)
 
 
@@ -279,13 +276,13 @@ def _boolean(text: str) -> bool:
         return True
     if folded in FALSE:
         return False
-    raise Unreadable
+    raise UnreadableError
 
 
 def _code(text: str, column: Column) -> str:
     code = (column.map or {}).get(fold(text), column.map_default)
     if code is None:
-        raise Unreadable
+        raise UnreadableError
     return code
 
 
@@ -296,7 +293,7 @@ def _country(text: str, column: Column, countries: Mapping[str, str]) -> str:
         code = column.map.get(folded)
     code = code or column.map_default
     if code is None:
-        raise Unreadable
+        raise UnreadableError
     return code
 
 
@@ -317,7 +314,7 @@ def _moment(text: str, column: Column) -> dt.datetime:
     if column.timezone is not None:
         aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
         moment = aware.astimezone(ZoneInfo(column.timezone))
-    day = dt.datetime(moment.year, moment.month, moment.day)
+    day = dt.datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001 - a day, in no zone
     if column.type == "month":
         day = day.replace(day=1)
     if column.end_of == "month":
@@ -325,7 +322,7 @@ def _moment(text: str, column: Column) -> dt.datetime:
     elif column.end_of == "year":
         day = day.replace(month=12, day=31)
     if not 1900 <= day.year <= 2100:
-        raise Unreadable
+        raise UnreadableError
     return day
 
 
@@ -337,7 +334,7 @@ def _strptime(text: str, formats: tuple[str, ...]) -> dt.datetime:
             except ValueError:
                 continue
         try:
-            return dt.datetime.strptime(text, form)
+            return dt.datetime.strptime(text, form)  # noqa: DTZ007 - the zone is the contract's
         except ValueError:
             continue
     if ISO_DATE.fullmatch(text):  # a real date cell of a workbook, whatever form the partner types elsewhere
@@ -345,4 +342,4 @@ def _strptime(text: str, formats: tuple[str, ...]) -> dt.datetime:
             return dt.datetime.fromisoformat(text)
         except ValueError:
             pass
-    raise Unreadable
+    raise UnreadableError

@@ -87,15 +87,7 @@ def find_header(sheet: Sheet, layout: Layout) -> Header | None:
         return Header(tuple(f"c{i}" for i in range(1, width + 1)), read.skip_rows_after_header)
     wanted = {fold(header) for header in match.headers}
     unwanted = {fold(header) for header in match.not_headers}
-    if read.header_rows:
-        candidates = [read.header_rows]
-    elif read.header_row is not None:
-        candidates = [(read.header_row,)]
-    elif wanted:
-        candidates = [(i,) for i in range(1, min(len(rows), HEADER_SEARCH_ROWS) + 1)]
-    else:
-        candidates = [(next((i for i, row in enumerate(rows, start=1) if any(row)), 1),)]
-    for candidate in candidates:
+    for candidate in _header_candidates(layout, rows):
         if max(candidate) > len(rows):
             continue
         names = unique_names(_joined([rows[i - 1] for i in candidate]))
@@ -111,8 +103,20 @@ def find_header(sheet: Sheet, layout: Layout) -> Header | None:
     return None
 
 
+def _header_candidates(layout: Layout, rows: list[list[str]]) -> list[tuple[int, ...]]:
+    """The rows (from 1) that may be the header, alone or together, in the order in which they are tried."""
+    read = layout.read
+    if read.header_rows:
+        return [read.header_rows]
+    if isinstance(read.header_row, int):
+        return [(read.header_row,)]
+    if layout.match.headers:
+        return [(i,) for i in range(1, min(len(rows), HEADER_SEARCH_ROWS) + 1)]
+    return [(next((i for i, row in enumerate(rows, start=1) if any(row)), 1),)]
+
+
 def _joined(rows: list[list[str]]) -> list[str]:
-    """Several header rows as one: a group cell reaches rightwards to the next, and is joined on top of what is under it."""
+    """Several header rows as one: a group cell reaches rightwards to the next, and is put before what is under it."""
     if len(rows) == 1:
         return _without_trailing_blanks(rows[0])
     *tops, bottom = rows
@@ -153,8 +157,9 @@ def chunk_of_rows(sheet: str, header: Header, rows: list[tuple[int, list[str | N
 def fit_row(
     row_number: int, cells: list[str | None], width: int, on_ragged: Callable[[RaggedRow], None]
 ) -> list[str | None] | None:
-    """A row at the header's width: short rows are padded, blank surplus cells cut. None where surplus cells are filled,
-    which is told to `on_ragged`, and where the row is blank.
+    """A row at the header's width: short rows are padded, blank surplus cells cut.
+
+    None where surplus cells are filled, which is told to `on_ragged`, and where the row is blank.
     """
     if not any(cell and cell.strip() for cell in cells):
         return None

@@ -1,7 +1,7 @@
 """Loading one delivery inside one transaction: staged by COPY, then merged into the core table by record key.
 
-The result does not depend on the order in which deliveries arrive. Each has a version, (as_of, delivery_id); a record is
-stated by the delivery of the highest version that holds it (mode `append`: the lowest), and a snapshot removes what
+The result does not depend on the order in which deliveries arrive. Each has a version, (as_of, delivery_id); a record
+is stated by the delivery of the highest version that holds it (mode `append`: the lowest), and a snapshot removes what
 older deliveries said about the scope that it covers, whether they came before it or come after.
 """
 
@@ -153,8 +153,8 @@ class Stage:
             self._touch(trend, f"core.{table}", mine, "SELECT record_key FROM merging WHERE fate = 'changed'")
             self._touch(trend, self.name, mine, "SELECT record_key FROM merging WHERE fate <> 'older'")
         self._insert(mine, "WHERE record_key IN (SELECT record_key FROM merging WHERE fate <> 'older')")
-        counts = dict(self.execute("SELECT fate, count(*) FROM merging GROUP BY fate").fetchall())
-        rows = dict(
+        counts: dict[str, int] = dict(self.execute("SELECT fate, count(*) FROM merging GROUP BY fate").fetchall())
+        rows: dict[bool, int] = dict(
             self.execute(
                 """
                 SELECT loaded, count(*) FROM (
@@ -243,7 +243,9 @@ class Stage:
             SELECT ctid AS place, row_number, nth_same > 1 AS is_exact, nth_content
             FROM (
                 SELECT s.ctid, s.row_number, s.record_key,
-                    row_number() OVER (PARTITION BY record_key, ROW({columns})::text ORDER BY s.row_number DESC) AS nth_same,
+                    row_number() OVER (
+                        PARTITION BY record_key, ROW({columns})::text ORDER BY s.row_number DESC
+                    ) AS nth_same,
                     row_number() OVER (PARTITION BY record_key ORDER BY s.row_number DESC) AS nth,
                     dense_rank() OVER (PARTITION BY record_key ORDER BY ROW({columns})::text) AS nth_content
                 FROM {self.name} s WHERE record_key IN (SELECT record_key FROM repeated)
@@ -368,7 +370,8 @@ class Stage:
             for trend in touched:
                 self._touch(trend, f"core.{table}", mine, "SELECT record_key FROM going")
             self.execute(
-                f"DELETE FROM core.{table} c USING going g WHERE c.source_id = %(source)s AND c.record_key = g.record_key",
+                f"DELETE FROM core.{table} c USING going g"
+                " WHERE c.source_id = %(source)s AND c.record_key = g.record_key",
                 mine,
             )
         self.execute("DROP TABLE going")

@@ -1,4 +1,4 @@
-"""Brings a database to the schema of this release: numbered migrations once each, then the repeatable SQL every time."""
+"""Brings a database to the schema of this release: numbered migrations once each, repeatable SQL every time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def migrate(owner_url: str, sql_dir: Path | None = None) -> list[str]:
     with psycopg.connect(libpq_url(owner_url), autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
         connection.execute(BOOKKEEPING.encode())
-        seen = dict(connection.execute("SELECT name, sha256 FROM public.schema_migration").fetchall())
+        seen: dict[str, str] = dict(connection.execute("SELECT name, sha256 FROM public.schema_migration").fetchall())
         for path in sorted((directory / "migrations").glob("[0-9]*.sql")):
             text = path.read_bytes()
             sha256 = hashlib.sha256(text).hexdigest()

@@ -69,7 +69,8 @@ def sync_source(connection: Connection, contract: Contract) -> None:
     partner = contract.partner
     connection.execute(
         text(
-            "INSERT INTO meta.partner (partner_id, name, language_code, contact) VALUES (:id, :name, :language, :contact)"
+            "INSERT INTO meta.partner (partner_id, name, language_code, contact)"
+            " VALUES (:id, :name, :language, :contact)"
             " ON CONFLICT (partner_id) DO UPDATE SET name = excluded.name, language_code = excluded.language_code,"
             " contact = excluded.contact"
         ),
@@ -77,13 +78,15 @@ def sync_source(connection: Connection, contract: Contract) -> None:
     )
     connection.execute(
         text(
-            "INSERT INTO meta.source (source_id, partner_id, title_en, title_fr, title_ar, publisher, licence, citation,"
-            " cadence, confidentiality, contract_sha256) VALUES (:source, :partner, :en, :fr, :ar, :publisher, :licence,"
-            " :citation, :cadence, :confidentiality, :sha256)"
+            "INSERT INTO meta.source (source_id, partner_id, title_en, title_fr, title_ar, publisher, licence,"
+            " citation, cadence, confidentiality, contract_sha256)"
+            " VALUES (:source, :partner, :en, :fr, :ar, :publisher, :licence, :citation, :cadence,"
+            " :confidentiality, :sha256)"
             " ON CONFLICT (source_id) DO UPDATE SET partner_id = excluded.partner_id, title_en = excluded.title_en,"
             " title_fr = excluded.title_fr, title_ar = excluded.title_ar, publisher = excluded.publisher,"
             " licence = excluded.licence, citation = excluded.citation, cadence = excluded.cadence,"
-            " confidentiality = excluded.confidentiality, contract_sha256 = excluded.contract_sha256, updated_at = now()"
+            " confidentiality = excluded.confidentiality, contract_sha256 = excluded.contract_sha256,"
+            " updated_at = now()"
         ),
         {
             "source": contract.source,

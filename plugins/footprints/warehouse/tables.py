@@ -13,7 +13,7 @@ PROVENANCE = ("source_id", "record_key", "delivery_id", "row_number")
 
 @dataclass(frozen=True)
 class CoreTable:
-    """A table of records: column → Postgres type (without the provenance columns), those that are NOT NULL, defaults."""
+    """A table of records: column → Postgres type (without provenance columns), those that are NOT NULL, defaults."""
 
     name: str
     columns: dict[str, str]

@@ -346,7 +346,7 @@ def _row_finding(outcome: Outcome, mapped: Mapped, mapper: Mapper) -> Finding | 
         return None
     rows = np.zeros(len(mapped.chunk.row_numbers), bool)
     rows[mapped.row_of[outcome.failed]] = True
-    return Finding(outcome.rule, outcome.row_severity, _provider(outcome, mapper), rows, _parameters(outcome))
+    return Finding(outcome.rule, outcome.row_severity, _provider(outcome, mapper), rows, _parameters(outcome, mapper))
 
 
 def _provider(outcome: Outcome, mapper: Mapper) -> str | None:
@@ -356,11 +356,19 @@ def _provider(outcome: Outcome, mapper: Mapper) -> str | None:
     return ", ".join(names) or None
 
 
-def _parameters(outcome: Outcome) -> dict[str, Any]:
-    """What an expectation asks for, as a message needs it."""
+def _parameters(outcome: Outcome, mapper: Mapper) -> dict[str, Any]:
+    """What an expectation asks for, as a message needs it, with the partner's headers for our columns."""
+
+    def header(column: str) -> str:
+        return ", ".join(mapper.from_headers.get(column, [])) or column.lstrip("_")
+
     shown: dict[str, Any] = {}
     for name, value in outcome.expectation.kwargs.items():
-        if isinstance(value, list):
+        if name in ("column", "column_A", "column_B"):
+            shown[name] = header(str(value))
+        elif name == "column_list":
+            shown[name] = [header(str(column)) for column in value]
+        elif isinstance(value, list):
             shown[name] = [str(v) for v in value[:20]]
         elif isinstance(value, str | int | float | bool):
             shown[name] = value
@@ -453,7 +461,7 @@ def _delivery_issue(outcome: Outcome, mapper: Mapper, examination: Examination) 
         severity = "hold" if outcome.row_severity == "reject" else outcome.row_severity
     if severity is not None:
         examination.issues.append(
-            Issue(outcome.rule, severity, _provider(outcome, mapper), n_rows, (), _parameters(outcome))
+            Issue(outcome.rule, severity, _provider(outcome, mapper), n_rows, (), _parameters(outcome, mapper))
         )
 
 

@@ -5,7 +5,7 @@ WITH facts AS (
         count(*) AS n_incidents,
         sum(n_dead) AS n_dead,
         sum(n_missing) AS n_missing,
-        sum(n_dead_and_missing) AS n_dead_and_missing,
+        sum(coalesce(n_dead_and_missing, n_dead + coalesce(n_missing, 0), n_missing)) AS n_dead_and_missing,
         sum(n_survivors) AS n_survivors
     FROM core.incident
     WHERE :touched

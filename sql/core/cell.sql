@@ -52,7 +52,7 @@ FROM (
         measure.indicator,
         c.country_code,
         c.partition_key,
-        nullif(concat_ws(' / ', c.provider_region, c.route_code), ''),
+        nullif(concat_ws(' / ', c.region_code, c.route_code), ''),
         'all',
         ARRAY[c.source_id],
         c.n_incidents,

@@ -183,12 +183,14 @@ COMMENT ON COLUMN core.incident.incident_date IS
 COMMENT ON COLUMN core.incident.country_code IS
 'Country of incident; null: unknown or at sea, ISO 3166-1 alpha-3 (core.country).';
 COMMENT ON COLUMN core.incident.provider_country IS 'Country of incident as the source writes it.';
+COMMENT ON COLUMN core.incident.region_code IS 'Region of incident (core.code, domain region); null: not in our list.';
 COMMENT ON COLUMN core.incident.provider_region IS 'Region of incident as the source names it.';
 COMMENT ON COLUMN core.incident.route_code IS 'Migration route (core.code, domain route); null: none stated.';
 COMMENT ON COLUMN core.incident.provider_route IS 'Route as the source writes it.';
 COMMENT ON COLUMN core.incident.origin_code IS
 'Country of origin of the people; null: several or unknown, ISO 3166-1 alpha-3 (core.country).';
 COMMENT ON COLUMN core.incident.provider_origin IS 'Country of origin as the source writes it.';
+COMMENT ON COLUMN core.incident.region_code IS 'Region of incident (core.code, domain region); null: not in our list.';
 COMMENT ON COLUMN core.incident.provider_region_origin IS 'Region of origin as the source names it.';
 COMMENT ON COLUMN core.incident.n_dead IS 'People found dead; null: not stated.';
 COMMENT ON COLUMN core.incident.n_missing IS 'People missing, presumed dead; null: not stated.';

@@ -185,7 +185,7 @@ def record(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
         values = {
             "incident_date": draw(dates),
             "country_code": draw(st.none() | countries),
-            "provider_region": draw(st.sampled_from([None, "Sahel", "Mer Méditerranée"])),
+            "region_code": draw(st.sampled_from([None, "Sahel", "Mer Méditerranée"])),
             "route_code": draw(st.sampled_from([None, "central"])),
             "n_dead": draw(maybe),
             "n_missing": draw(maybe),
@@ -393,9 +393,9 @@ def test_each_check_catches_a_wrong_select(
 
 def test_a_select_that_fails_says_so_without_a_value_and_leaves_the_others(empty: Engine, tmp_path: Path) -> None:
     with empty.begin() as connection:
-        put(connection, "incident", new_delivery(connection), "1", "iom-test", **incident(provider_region="Secret"))
+        put(connection, "incident", new_delivery(connection), "1", "iom-test", **incident(region_code="Secret"))
         put(connection, "flow", new_delivery(connection), "1", "iom-test", **flow())
-    broken = changed_sql(tmp_path, "trends/incident_month.sql", "    provider_region,\n", "    provider_region::int,\n")
+    broken = changed_sql(tmp_path, "trends/incident_month.sql", "    region_code,\n", "    region_code::int,\n")
     with pytest.raises(trends.RefreshError, match=r"incident_month: the SQL failed .*22P02") as caught:
         trends.refresh(empty, sql_dir=broken)
     assert "Secret" not in str(caught.value)

@@ -49,6 +49,7 @@ TABLES: dict[str, CoreTable] = {
             incident_date date!
             country_code text
             provider_country text
+            region_code text
             provider_region text
             route_code text
             provider_route text

@@ -207,10 +207,10 @@ def test_reversed_coordinates_are_turned_and_flagged(read: Any) -> None:
 @pytest.mark.parametrize(
     ("source", "path", "column", "n_rows"),
     [
-        ("iom-missing-migrants", counts.MMP_2019, "_n_by_sex", 5),
-        ("iom-missing-migrants", counts.MMP_2021, "_n_by_sex", 4),
-        ("iom-missing-migrants", counts.MMP_2021, "_n_told", 0),
-        ("the-migrants-files", counts.TMF, "_n_told", 8),
+        ("iom-missing-migrants", counts.MMP_2019, "Number of Females, Number of Males", 5),
+        ("iom-missing-migrants", counts.MMP_2021, "Number of Females, Number of Males", 4),
+        ("iom-missing-migrants", counts.MMP_2021, "Number Dead, Minimum Estimated Number of Missing", 0),
+        ("the-migrants-files", counts.TMF, "dead, missing", 8),
     ],
 )
 def test_totals_that_do_not_add_up_are_flagged_and_kept(

@@ -62,6 +62,7 @@ class Stage:
         self.columns = tuple(columns)
         self.rows_duplicate = 0
         self.issues: list[Issue] | None = None
+        self.indexed = False
         self.name = f"pg_temp.stage_{number}"
         types = TABLES[layout.table].columns
         definition = ", ".join(f"{c} {_sql_type(types[c])}" for c in self.columns)
@@ -100,6 +101,12 @@ class Stage:
             self.execute(f"ANALYZE {self.name}")
             self.issues = self._repeated_keys()
 
+    def index(self) -> None:
+        """Makes records easy to find by key, once keys are settled and other records are to be compared with them."""
+        if not self.indexed:
+            self.execute(f"CREATE INDEX ON {self.name} (record_key)")
+            self.indexed = True
+
     def merge(
         self,
         source_id: str,
@@ -126,6 +133,8 @@ class Stage:
         touched = [trend for trend in trends if trend.core_table == table]
         if self._is_first(mine):
             return self._insert_all(mine, touched, issues)
+        for stage in stages:
+            stage.index()
         older_loses = ">" if self.layout.mode != "append" else "<"
         same = ", ".join(f"s.{c}" for c in columns), ", ".join(f"c.{c}" for c in columns)
         self.execute(
@@ -145,7 +154,10 @@ class Stage:
             """,
             mine,
         )
-        self.execute("ANALYZE merging")  # or the planner compares every record of core with every one of these
+        # Where core grew since it was last analyzed, the planner takes it for small and would compare each of its
+        # records with each of these.
+        self.execute("CREATE INDEX ON merging (record_key)")
+        self.execute("ANALYZE merging")
         gone_from = self._remove_gone(mine, touched, stages)
         # The partitions that changed records leave, then those that they come to. An unchanged record changes hands,
         # and a trend cell names the deliveries behind it.

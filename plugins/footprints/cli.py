@@ -310,6 +310,44 @@ def sources(as_json: Json = False) -> None:
 
 
 @app.command()
+def quality(
+    source: Annotated[str | None, typer.Option("--source", "-s", help="Of this source only.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List how the checks of each source fared, month by month."""
+    from sqlalchemy import text
+
+    with _warehouse().connect() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT * FROM meta.quality_month WHERE CAST(:source AS text) IS NULL OR source_id = :source"
+                " ORDER BY source_id, month, share_failed DESC, suite, expectation_type, column_name"
+            ),
+            {"source": source},
+        ).all()
+    if as_json:
+        _print_json([row._asdict() | {"share_failed": float(row.share_failed or 0)} for row in rows])
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("source", "month", "expectation", "column", "severity"):
+        table.add_column(column, overflow="fold")
+    for column in ("checked", "failed", "share"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(
+            row.source_id,
+            row.month,
+            row.expectation_type.removeprefix("expect_"),
+            row.column_name or "",
+            row.severity,
+            str(row.n_checked),
+            str(row.n_failed),
+            f"{row.share_failed or 0:.2%}",
+        )
+    out.print(table)
+
+
+@app.command()
 def refresh(
     full: Annotated[bool, typer.Option("--full", help="Compute every partition anew.")] = False, as_json: Json = False
 ) -> None:

@@ -76,7 +76,8 @@ GRANT EXECUTE ON ALL ROUTINES IN SCHEMA meta, staging, core, trends TO footprint
 GRANT USAGE ON SCHEMA meta, core, trends TO footprints_analyst;
 GRANT SELECT ON ALL TABLES IN SCHEMA core, trends TO footprints_analyst;
 GRANT SELECT ON
-meta.source, meta.delivery, meta.issue, meta.expectation_result, meta.snapshot, meta.touched_partition, meta.refresh
+meta.source, meta.delivery, meta.issue, meta.expectation_result, meta.quality_month, meta.snapshot,
+meta.touched_partition, meta.refresh
 TO footprints_analyst;
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA core, trends TO footprints_analyst;
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,9 @@ from footprints.warehouse.tables import TABLES
 RECEIPT_REJECTS = 1000
 """A receipt lists so many rejects; all stand in `meta.reject`."""
 
+_stage_numbers = itertools.count(1)
+"""One transaction may load many deliveries (a rebuild), one of them in the middle of another: no two stages share a name."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -57,7 +61,7 @@ class DatabaseSink:
 
     def begin(self, layout: Layout, columns: tuple[str, ...]) -> None:
         """Creates the stage of a sheet."""
-        self.stages.append(Stage(self.connection, layout, columns, len(self.stages) + 1))
+        self.stages.append(Stage(self.connection, layout, columns, next(_stage_numbers)))
 
     def records(self, records: pa.Table, row_numbers: npt.NDArray[np.int64]) -> None:
         """Copies records into the current stage."""
@@ -67,6 +71,11 @@ class DatabaseSink:
         """Copies rejects into quarantine."""
         if self.keeps_rejects:
             copy_rejects(self.connection, self.delivery_id, rejects)
+
+    def drop(self) -> None:
+        """Drops the stages, where the transaction goes on."""
+        for stage in self.stages:
+            stage.execute(f"DROP TABLE {stage.name}")
 
 
 def process(delivery_id: int, settings: Settings) -> Verdict:
@@ -91,8 +100,8 @@ def process(delivery_id: int, settings: Settings) -> Verdict:
                 return _quarantine(connection, delivery, [_hold(error)], store, settings)
         except NotFoundError:
             with warehouse.begin() as connection:
-                ledger.finish(connection, delivery_id, "superseded", reason="overwritten or deleted before it was read")
-            return Verdict(delivery_id, "superseded", delivery.source_id, Counts())
+                gone = replace(delivery, state="superseded")
+                return _answer_whole(connection, gone, [Issue("object.gone", "note")], store, settings)
         try:
             with warehouse.begin() as connection:
                 return _load_and_answer(connection, delivery, path, store, settings)
@@ -159,28 +168,48 @@ def _load_and_answer(
 ) -> Verdict:
     contract = find_source(delivery, settings)
     sync_source(connection, contract)
+    language = contract.partner.language
+
+    def take_over(later: Sequence[int]) -> None:
+        for twin_id in later:
+            twin = _as_duplicate(connection, ledger.get(connection, twin_id), delivery.delivery_id)
+            _answer(connection, twin, language, contract, [], store, settings)
+        _reload(connection, delivery, store, settings)
+
     first = _same_bytes(connection, delivery)
     if first is not None:
-        answered = replace(delivery, state="duplicate", duplicate_of=first, finished_at=datetime.now(UTC))
-        return _answer(connection, answered, contract.partner.language, contract, [], store, settings)
-    loaded, issues = load(connection, delivery, path, contract, settings)
+        loaded, issues = _as_duplicate(connection, delivery, first), []
+    else:
+        loaded, issues = load(connection, delivery, path, contract, settings, take_over=take_over)
     if loaded.state != "loaded":
         _take_back(connection, loaded, store, settings)
-    return _answer(connection, loaded, contract.partner.language, contract, issues, store, settings)
+    return _answer(connection, loaded, language, contract, issues, store, settings)
+
+
+def _as_duplicate(connection: Connection, delivery: Delivery, first: int) -> Delivery:
+    """The delivery as one that brings nothing new: what an earlier try of it left in quarantine goes."""
+    for table in ("reject", "expectation_result"):
+        connection.execute(text(f"DELETE FROM meta.{table} WHERE delivery_id = :id"), {"id": delivery.delivery_id})
+    return replace(
+        delivery, state="duplicate", duplicate_of=first, counts=Counts(), layout=None, as_of=None, engine=None
+    )
 
 
 def _take_back(connection: Connection, delivery: Delivery, store: Store, settings: Settings) -> None:
     """A replayed delivery that is not loaded any more: its earlier rows go, what they had replaced returns."""
-    if any(
-        connection.execute(
-            text(f"SELECT EXISTS (SELECT FROM core.{table} WHERE delivery_id = :id)"), {"id": delivery.delivery_id}
-        ).scalar()
-        for table in TABLES
-    ):
-        from footprints.redo import reload_source
-
+    was_loaded = connection.execute(
+        text("SELECT as_of IS NOT NULL FROM meta.delivery WHERE delivery_id = :id"), {"id": delivery.delivery_id}
+    ).scalar()
+    if was_loaded:
         lock_source(connection, delivery.source_id)
-        reload_source(connection, delivery.source_id, settings, store, because_of=delivery.delivery_id)
+        _reload(connection, delivery, store, settings)
+
+
+def _reload(connection: Connection, delivery: Delivery, store: Store, settings: Settings) -> None:
+    """Loads the source's other deliveries anew, as if this one had never come."""
+    from footprints.redo import reload_source
+
+    reload_source(connection, delivery.source_id, settings, store, because_of=delivery.delivery_id)
 
 
 def load(
@@ -191,11 +220,13 @@ def load(
     settings: Settings,
     *,
     quietly: bool = False,
+    take_over: Callable[[Sequence[int]], None] | None = None,
 ) -> tuple[Delivery, list[Issue]]:
     """Examines the file and merges it, in the caller's transaction; returns the delivery with its verdict, and issues.
 
     Issues of severity `hold` give `quarantined`, and then nothing is merged. `quietly` leaves rejects and results of
-    checks as the first load wrote them. Raises DeliveryError where the file as a whole cannot be taken.
+    checks as the first load wrote them. `take_over` is given the ids of later deliveries of the same bytes that were
+    faster: they must end as if this one had come first. Raises DeliveryError where the file as a whole cannot be taken.
     """
     raw = driver(connection)
     for table in ("snapshot",) if quietly else ("reject", "expectation_result", "snapshot"):
@@ -218,12 +249,13 @@ def load(
     issues = list(examination.issues)
     if any(issue.severity == "hold" for issue in issues):
         held = Counts(rows_read=examination.rows_read, rows_rejected=examination.rows_read)
-        return replace(delivery, state="quarantined", counts=held), issues
+        return replace(delivery, state="quarantined", counts=held, as_of=None), issues
     lock_source(connection, delivery.source_id)
     # Another worker may have loaded the same bytes while this one read them.
     if (first := _same_bytes(connection, delivery)) is not None:
-        connection.execute(text("DELETE FROM meta.reject WHERE delivery_id = :id"), {"id": delivery.delivery_id})
-        return replace(delivery, state="duplicate", duplicate_of=first), []
+        return _as_duplicate(connection, delivery, first), []
+    if take_over is not None and (later := _later_twins(connection, delivery)):
+        take_over(later)
     as_of = _as_of(delivery, sink.stages)
     delivery = replace(delivery, as_of=as_of)
     connection.execute(
@@ -243,6 +275,7 @@ def load(
         issues.extend(_compare_with_last(connection, delivery, examination))
     _supersede(connection, merges)
     counts = _counts(examination, merges)
+    sink.drop()
     return replace(delivery, state="loaded", counts=counts), issues
 
 
@@ -254,15 +287,33 @@ def lock_source(connection: Connection, source_id: str) -> None:
 
 
 def _same_bytes(connection: Connection, delivery: Delivery) -> int | None:
-    """The delivery that already brought these bytes for this source, if any holds them."""
+    """The delivery that brought these bytes for this source first, if any before this one is loaded."""
     found: int | None = connection.execute(
         text(
             "SELECT min(delivery_id) FROM meta.delivery WHERE source_id = :source AND sha256 = :sha256"
-            " AND delivery_id <> :id AND state IN ('loaded', 'superseded')"
+            " AND delivery_id < :id AND state IN ('loaded', 'superseded')"
         ),
         {"source": delivery.source_id, "sha256": delivery.sha256, "id": delivery.delivery_id},
     ).scalar()
     return found
+
+
+def _later_twins(connection: Connection, delivery: Delivery) -> list[int]:
+    """Deliveries of the same bytes that came later and were faster, and those that were answered as their duplicates.
+
+    Who is the duplicate must not depend on which worker was faster, nor on which was killed: always the later one.
+    """
+    return list(
+        connection.execute(
+            text(
+                "SELECT delivery_id FROM meta.delivery WHERE source_id = :source AND sha256 = :sha256"
+                " AND delivery_id > :id AND state IN ('loaded', 'superseded', 'duplicate')"
+                " AND EXISTS (SELECT FROM meta.delivery twin WHERE twin.source_id = :source AND twin.sha256 = :sha256"
+                " AND twin.delivery_id > :id AND twin.state IN ('loaded', 'superseded')) ORDER BY 1"
+            ),
+            {"source": delivery.source_id, "sha256": delivery.sha256, "id": delivery.delivery_id},
+        ).scalars()
+    )
 
 
 def _as_of(delivery: Delivery, stages: list[Stage]) -> datetime:
@@ -371,6 +422,22 @@ def _quarantine(
     connection: Connection, delivery: Delivery, issues: list[Issue], store: Store, settings: Settings
 ) -> Verdict:
     """The verdict on a file that cannot be taken as a whole, in its own transaction."""
+    held = replace(delivery, state="quarantined", counts=Counts(), as_of=None)
+    _take_back(connection, held, store, settings)
+    return _answer_whole(connection, held, issues, store, settings)
+
+
+def fail(delivery_id: int, settings: Settings) -> Verdict:
+    """The verdict on a delivery that we failed to work through: the partner is told, and that nothing is lost."""
+    with engine(settings.need("warehouse_url")).begin() as connection:
+        delivery = replace(ledger.get(connection, delivery_id), state="failed")
+        return _answer_whole(connection, delivery, [Issue("platform.failed", "hold")], Store(settings), settings)
+
+
+def _answer_whole(
+    connection: Connection, delivery: Delivery, issues: list[Issue], store: Store, settings: Settings
+) -> Verdict:
+    """Answers a delivery that was not read: in the language of its source's partner, or of whoever owns the prefix."""
     contract = None
     language: Language = "en"
     try:
@@ -381,9 +448,7 @@ def _quarantine(
             text("SELECT language_code FROM meta.partner WHERE partner_id = :id"), {"id": delivery.partner_id}
         ).scalar()
         language = known or "en"
-    held = replace(delivery, state="quarantined")
-    _take_back(connection, held, store, settings)
-    return _answer(connection, held, language, contract, issues, store, settings)
+    return _answer(connection, delivery, language, contract, issues, store, settings)
 
 
 def _answer(

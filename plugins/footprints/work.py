@@ -116,7 +116,7 @@ def process(
             continue
         if n_attempts > MAX_ATTEMPTS:
             log.error("Delivery %d: its worker died in each of %d attempts", delivery_id, n_attempts - 1)
-            _fail(warehouse, delivery_id, "the worker died in each attempt")
+            _fail(warehouse, delivery_id, settings, "the worker died in each attempt")
             errors.append(delivery_id)
             continue
         try:
@@ -126,7 +126,7 @@ def process(
             log.error("Delivery %d, attempt %d: %s", delivery_id, n_attempts, describe(error))
             outage = is_outage(error)
             if n_attempts >= MAX_ATTEMPTS and not outage:
-                _fail(warehouse, delivery_id, f"{type(error).__name__} in each of {n_attempts} attempts")
+                _fail(warehouse, delivery_id, settings, f"{type(error).__name__} in each of {n_attempts} attempts")
             else:
                 _put_back(warehouse, delivery_id, worker, settings.claim_timeout_minutes, forgive=outage)
     with warehouse.connect() as connection:
@@ -250,6 +250,19 @@ def _put_back(warehouse: Engine, delivery_id: int, worker: str, timeout: int, *,
         )
 
 
-def _fail(warehouse: Engine, delivery_id: int, reason: str) -> None:
+def _fail(warehouse: Engine, delivery_id: int, settings: Settings, reason: str) -> None:
+    """Gives a delivery up: with a receipt where one can be written, and in the ledger in any case."""
+    from footprints import pipeline
+
+    try:
+        pipeline.fail(delivery_id, settings)
+    except Exception as error:  # noqa: BLE001 - what stopped the delivery may stop its receipt too
+        log.error("Delivery %d: no receipt: %s", delivery_id, describe(error))
     with warehouse.begin() as connection:
-        ledger.finish(connection, delivery_id, "failed", reason=reason)
+        connection.execute(
+            text(
+                "UPDATE meta.delivery SET state = 'failed', reason = :reason, claimed_at = NULL, claimed_by = NULL,"
+                " finished_at = clock_timestamp() WHERE delivery_id = :id"
+            ),
+            {"id": delivery_id, "reason": reason},
+        )

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import IntegrityError
 
 from footprints import ledger, pipeline, receipts
-from footprints.contracts import find_contract
+from footprints.contracts import Contract, find_contract
 from footprints.errors import DeliveryError, FootprintsError, NotFoundError
 from footprints.model import Delivery, Issue
 from footprints.settings import Settings
@@ -112,17 +114,31 @@ def reload_source(
             path = Path(folder) / "object"
             assert delivery.archive_key is not None
             store.download(settings.archive(), delivery.archive_key, path)
-            try:
-                loaded, _ = pipeline.load(connection, delivery, path, contract, settings, quietly=True)
-                state, reason = loaded.state, None
-            except DeliveryError as error:
-                state, reason = "quarantined", error.rule
-        if state != "loaded":  # the contract has become stricter since
+            reason = _load_again(connection, delivery, path, contract, settings)
+        if reason is not None:  # the contract has become stricter since
             connection.execute(
-                text("UPDATE meta.delivery SET state = 'quarantined', reason = :reason WHERE delivery_id = :id"),
-                {"id": delivery_id, "reason": reason or "held when it was loaded again"},
+                text(
+                    "UPDATE meta.delivery SET state = 'quarantined', reason = :reason, as_of = NULL"
+                    " WHERE delivery_id = :id"
+                ),
+                {"id": delivery_id, "reason": reason},
             )
     return len(ids)
+
+
+def _load_again(
+    connection: Connection, delivery: Delivery, path: Path, contract: Contract, settings: Settings
+) -> str | None:
+    """Loads a delivery from its archived file; why it could not be, if so. One that cannot leaves nothing behind."""
+    try:
+        with connection.begin_nested():
+            loaded, issues = pipeline.load(connection, delivery, path, contract, settings, quietly=True)
+            held = next((issue.rule for issue in issues if issue.severity == "hold"), None)
+            return None if loaded.state == "loaded" else held or loaded.state
+    except DeliveryError as error:
+        return error.rule
+    except (IntegrityError, psycopg.IntegrityError, psycopg.DataError):
+        return "warehouse.refused"
 
 
 @dataclass(frozen=True)

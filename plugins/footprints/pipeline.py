@@ -67,6 +67,10 @@ class DatabaseSink:
         """Copies records into the current stage."""
         self.stages[-1].copy(records, row_numbers)
 
+    def refused(self, keys: list[str]) -> None:
+        """Tells the current stage whose records must go."""
+        self.stages[-1].refuse(keys)
+
     def rejects(self, rejects: list[Reject]) -> None:
         """Copies rejects into quarantine."""
         if self.keeps_rejects:
@@ -176,9 +180,10 @@ def _load_and_answer(
             _answer(connection, twin, language, contract, [], store, settings)
         _reload(connection, delivery, store, settings)
 
+    issues: list[Issue] = []
     first = _same_bytes(connection, delivery)
     if first is not None:
-        loaded, issues = _as_duplicate(connection, delivery, first), []
+        loaded = _as_duplicate(connection, delivery, first)
     else:
         loaded, issues = load(connection, delivery, path, contract, settings, take_over=take_over)
     if loaded.state != "loaded":
@@ -229,7 +234,7 @@ def load(
     faster: they must end as if this one had come first. Raises DeliveryError where the file as a whole cannot be taken.
     """
     raw = driver(connection)
-    for table in ("snapshot",) if quietly else ("reject", "expectation_result", "snapshot"):
+    for table in ("snapshot", "refused_consent", *(() if quietly else ("reject", "expectation_result"))):
         connection.execute(text(f"DELETE FROM meta.{table} WHERE delivery_id = :id"), {"id": delivery.delivery_id})
     sink = DatabaseSink(raw, delivery.delivery_id, keeps_rejects=not quietly)
     examination = examine(
@@ -335,7 +340,10 @@ def _as_of(delivery: Delivery, stages: list[Stage]) -> datetime:
 
 
 def _merge_notes(merges: list[Merge]) -> Iterator[Issue]:
-    gone = sum(merge.records_gone for merge in merges)
+    refused = sum(merge.records_refused for merge in merges)
+    if refused:
+        yield Issue("consent.withdrawn", "note", parameters={"n": refused})
+    gone = sum(merge.records_gone for merge in merges) - refused
     if gone:
         ids = sorted({i for merge in merges for i in merge.gone_deliveries})
         yield Issue("snapshot.superseded", "note", parameters={"n": gone, "deliveries": ids})

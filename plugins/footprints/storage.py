@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,23 +29,12 @@ class Store:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    @cached_property
+    @property
     def client(self) -> S3Client:
-        """The boto3 client; path-style addresses, as self-hosted stores have no wildcard DNS."""
+        """The boto3 client of these settings; one a process, as its making takes longer than a call."""
         s = self.settings
-        return boto3.client(
-            "s3",
-            endpoint_url=s.s3_endpoint,
-            aws_access_key_id=s.s3_access_key,
-            aws_secret_access_key=s.s3_secret_key.get_secret_value() if s.s3_secret_key else None,
-            region_name=s.s3_region,
-            config=Config(
-                s3={"addressing_style": "path"} if s.s3_endpoint else {},
-                retries={"max_attempts": 5, "mode": "standard"},
-                connect_timeout=5,
-                read_timeout=60,
-            ),
-        )
+        secret = s.s3_secret_key.get_secret_value() if s.s3_secret_key else None
+        return _client(s.s3_endpoint, s.s3_access_key, secret, s.s3_region)
 
     def head(self, bucket: str, key: str) -> LandedObject:
         """The newest version of an object. Raises NotFoundError where there is none."""
@@ -118,6 +107,24 @@ class Store:
             if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
                 raise NotFoundError("there is no such object", "it may have been deleted") from None
             raise
+
+
+@cache
+def _client(endpoint: str | None, access_key: str | None, secret_key: str | None, region: str) -> S3Client:
+    """Path-style addresses where the store is our own: it has no wildcard DNS."""
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        region_name=region,
+        config=Config(
+            s3={"addressing_style": "path"} if endpoint else {},
+            retries={"max_attempts": 5, "mode": "standard"},
+            connect_timeout=5,
+            read_timeout=60,
+        ),
+    )
 
 
 def _version(etag: str, last_modified: datetime) -> str:

@@ -44,6 +44,9 @@ class MemorySink:
             content = hashlib.blake2b(repr(tuple(record.items())).encode(), digest_size=12).digest()
             self.keys[-1].append((hashlib.blake2b(key.encode(), digest_size=12).digest(), content, number))
 
+    def refused(self, keys: list[str]) -> None:
+        """Nothing stands in a warehouse yet."""
+
     def rejects(self, rejects: list[Reject]) -> None:
         """Keeps the first rejects, and counts all."""
         self.n_rejects += len(rejects)

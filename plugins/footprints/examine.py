@@ -45,6 +45,9 @@ class Sink(Protocol):
     def records(self, records: pa.Table, row_numbers: npt.NDArray[np.int64]) -> None:
         """Records of good rows, each with the number of its row."""
 
+    def refused(self, keys: list[str]) -> None:
+        """Keys of records whose person does not consent: they must leave the warehouse too."""
+
     def rejects(self, rejects: list[Reject]) -> None:
         """Rows that are not loaded."""
 
@@ -402,6 +405,9 @@ def _settle(
     for finding in findings:
         if finding.rule == "consent.none":
             no_consent |= finding.rows
+    if no_consent.any():
+        keys = mapped.records["record_key"].filter(pa.array(no_consent[mapped.row_of]))
+        sink.refused([key for key in keys.to_pylist() if key])
     bad = np.zeros(len(chunk.row_numbers), bool)
     reasons: dict[int, tuple[list[str], list[str]]] = {}
     for finding in findings:

@@ -37,7 +37,7 @@ RECEIPT_REJECTS = 1000
 """A receipt lists so many rejects; all stand in `meta.reject`."""
 
 _stage_numbers = itertools.count(1)
-"""One transaction may load many deliveries (a rebuild), one of them in the middle of another: no two stages share a name."""
+"""One transaction may load many deliveries (a rebuild), even one within another: no two stages share a name."""
 
 
 @dataclass(frozen=True)

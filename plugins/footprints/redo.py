@@ -95,7 +95,8 @@ def reload_source(
             connection.execute(text(TOUCH.format(select=select.replace("::", "\\:\\:"))), {"source": source_id})
     for table in TABLES:
         connection.execute(text(f"DELETE FROM core.{table} WHERE source_id = :source"), {"source": source_id})
-    connection.execute(text("DELETE FROM meta.snapshot WHERE source_id = :source"), {"source": source_id})
+    for table in ("snapshot", "refused_consent"):
+        connection.execute(text(f"DELETE FROM meta.{table} WHERE source_id = :source"), {"source": source_id})
     ids = list(
         connection.execute(
             text(

@@ -97,6 +97,13 @@ COMMENT ON COLUMN meta.expectation_result.engine IS 'What checked it: gx or mask
 COMMENT ON COLUMN meta.expectation_result.n_checked IS 'Values or rows checked.';
 COMMENT ON COLUMN meta.expectation_result.n_failed IS 'Values or rows among them that failed.';
 
+COMMENT ON TABLE meta.refused_consent IS
+'Records of which a delivery says that the person does not consent: no older delivery''s state of them may stand in core.';
+COMMENT ON COLUMN meta.refused_consent.delivery_id IS 'Delivery (meta.delivery) that says so.';
+COMMENT ON COLUMN meta.refused_consent.source_id IS 'Source (meta.source).';
+COMMENT ON COLUMN meta.refused_consent.core_table IS 'Table of core that must not hold it.';
+COMMENT ON COLUMN meta.refused_consent.key_sha256 IS 'SHA-256 of the record key, in hex: the key itself is not kept.';
+
 COMMENT ON TABLE meta.snapshot IS
 'Deliveries that state everything there is for a scope and period: what they do not state is gone.';
 COMMENT ON COLUMN meta.snapshot.delivery_id IS 'Delivery (meta.delivery).';

@@ -95,6 +95,7 @@ BEGIN
         SELECT *
         FROM (VALUES
             ('meta.partner', ARRAY['contact']),
+            ('meta.refused_consent', ARRAY['key_sha256']),
             ('meta.reject', ARRAY['provider_values']),
             ('core.interview', ARRAY['enumerator_hash']),
             ('core.data_collection', ARRAY['contact'])

@@ -12,8 +12,6 @@ from tests.integration.worksite import Site, contract, csv_bytes, write_expectat
 from footprints import redo
 from footprints.errors import FootprintsError, NotFoundError
 from footprints.settings import Settings
-from footprints.stack.lifecycle import migrate_warehouse
-from footprints.warehouse.migrate import libpq_url
 
 pytestmark = pytest.mark.integration
 

@@ -21,6 +21,7 @@ HIDDEN = {
     ("core", "data_collection"): {"contact"},
     ("core", "interview"): {"enumerator_hash"},
     ("meta", "partner"): {"contact"},
+    ("meta", "refused_consent"): {"key_sha256"},
     ("meta", "reject"): {"provider_values"},
 }
 """Columns that analysts do not see, of tables that they do."""

@@ -7,6 +7,7 @@ older deliveries said about the scope that it covers, whether they came before i
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -46,6 +47,8 @@ class Merge:
     records_unchanged: int
     records_gone: int
     records_older: int
+    records_refused: int
+    """Of those gone, the ones whose person does not consent any more."""
     replaced_deliveries: tuple[int, ...]
     """Deliveries of which at least one record was restated, changed or removed."""
     gone_deliveries: tuple[int, ...]
@@ -63,6 +66,7 @@ class Stage:
         self.rows_duplicate = 0
         self.issues: list[Issue] | None = None
         self.indexed = False
+        self.refused: list[str] = []
         self.name = f"pg_temp.stage_{number}"
         types = TABLES[layout.table].columns
         definition = ", ".join(f"{c} {_sql_type(types[c])}" for c in self.columns)
@@ -84,6 +88,10 @@ class Stage:
         pacsv.write_csv(table, buffer, pacsv.WriteOptions(include_header=False))
         with self.connection.cursor() as cursor, cursor.copy(f"COPY {self.name} FROM STDIN {CSV}".encode()) as copy:
             copy.write(buffer.getbuffer())
+
+    def refuse(self, keys: Iterable[str]) -> None:
+        """Takes keys of records whose person does not consent: what older deliveries say of them must go."""
+        self.refused += [hashlib.sha256(key.encode()).hexdigest() for key in keys]
 
     def period(self, column: str) -> datetime | None:
         """The greatest value of a date or year column among the staged records, as UTC midnight."""
@@ -129,14 +137,19 @@ class Stage:
         issues = list(self.issues or ())
         if self.layout.mode == "snapshot":
             self._note_scope(source_id, version)
-        covered = self._covered(mine, layouts)
+        self._note_refused(mine)
+        covered = f"({self._covered(mine, layouts)} OR {self._refused(mine)})"
         touched = [trend for trend in trends if trend.core_table == table]
         if self._is_first(mine):
             return self._insert_all(mine, touched, issues)
         for stage in stages:
             stage.index()
         older_loses = ">" if self.layout.mode != "append" else "<"
-        same = ", ".join(f"s.{c}" for c in columns), ", ".join(f"c.{c}" for c in columns)
+        others = self._unstated()
+        same = (
+            ", ".join([*(f"s.{c}" for c in columns), *others.values()]),
+            ", ".join(f"c.{c}" for c in (*columns, *others)),
+        )
         self.execute(
             f"""
             CREATE TEMP TABLE merging ON COMMIT DROP AS
@@ -158,7 +171,7 @@ class Stage:
         # records with each of these.
         self.execute("CREATE INDEX ON merging (record_key)")
         self.execute("ANALYZE merging")
-        gone_from = self._remove_gone(mine, touched, stages)
+        gone_from, n_refused = self._remove_gone(mine, touched, stages)
         # The partitions that changed records leave, then those that they come to. An unchanged record changes hands,
         # and a trend cell names the deliveries behind it.
         for trend in touched:
@@ -188,6 +201,7 @@ class Stage:
             records_unchanged=counts.get("unchanged", 0),
             records_gone=sum(gone_from.values()),
             records_older=counts.get("older", 0),
+            records_refused=n_refused,
             replaced_deliveries=tuple(sorted(({r[0] for r in replaced} | set(gone_from)) - {version.delivery_id})),
             gone_deliveries=tuple(sorted(set(gone_from) - {version.delivery_id})),
             issues=tuple(issues),
@@ -202,6 +216,9 @@ class Stage:
                 SELECT FROM meta.snapshot WHERE source_id = %(source)s AND core_table = %(table)s
                 AND delivery_id <> %(delivery)s
             )
+            AND NOT EXISTS (
+                SELECT FROM meta.refused_consent WHERE source_id = %(source)s AND core_table = %(table)s
+            )
             """,
             mine | {"table": self.layout.table},
         )
@@ -214,11 +231,14 @@ class Stage:
         n_records = self._insert(mine)
         row = self.execute(f"SELECT count(DISTINCT row_number) FROM {self.name}").fetchone()
         n_rows = row[0] if row else 0
-        return Merge(n_rows, 0, self.rows_duplicate, n_records, 0, 0, 0, 0, (), (), tuple(issues))
+        return Merge(n_rows, 0, self.rows_duplicate, n_records, 0, 0, 0, 0, 0, (), (), tuple(issues))
 
     def _insert(self, mine: dict[str, object], where: str = "") -> int:
         columns = self.columns
-        assignments = ", ".join(f"{c} = excluded.{c}" for c in ("delivery_id", "row_number", *columns))
+        # What the record had by another layout and this one does not know goes: it is stated as a whole, or what stands
+        # in core would depend on which delivery came first.
+        stated = [f"{c} = excluded.{c}" for c in ("delivery_id", "row_number", *columns)]
+        assignments = ", ".join([*stated, *(f"{c} = DEFAULT" for c in self._unstated())])
         conflict = f"ON CONFLICT (source_id, record_key) DO UPDATE SET {assignments}" if where else ""
         return self.execute(
             f"""
@@ -298,6 +318,17 @@ class Stage:
             """
         )
 
+    def _unstated(self) -> dict[str, str]:
+        """The columns of the table that the layout does not fill, each with its default as SQL."""
+        table = TABLES[self.layout.table]
+        out = {}
+        for column, kind in table.columns.items():
+            if column not in self.columns:
+                default = table.defaults.get(column)
+                value = "NULL" if default is None else f"'{default}'"
+                out[column] = f"CAST({value} AS {_sql_type(kind)})"
+        return out
+
     def _staged(self, column: str) -> str:
         """A column of a staged record `s`, also where the layout leaves it to the table's default."""
         if column in self.columns:
@@ -320,6 +351,28 @@ class Stage:
             """,
             {"delivery": version.delivery_id, "source": source_id, "table": layout.table},
         )
+
+    def _note_refused(self, mine: dict[str, object]) -> None:
+        """Keeps what must not stand in core, for older deliveries that are still to come too."""
+        if self.refused:
+            self.execute(
+                """
+                INSERT INTO meta.refused_consent (delivery_id, source_id, core_table, key_sha256)
+                SELECT %(delivery)s, %(source)s, %(table)s, unnest(%(refused)s::text[]) ON CONFLICT DO NOTHING
+                """,
+                mine | {"table": self.layout.table, "refused": self.refused},
+            )
+
+    def _refused(self, mine: dict[str, object]) -> str:
+        """The predicate "of the staged record `s`, this delivery or a newer one says that there is no consent"."""
+        by = f"""
+            SELECT FROM meta.refused_consent r JOIN meta.delivery rd ON rd.delivery_id = r.delivery_id
+            WHERE r.source_id = %(source)s AND r.core_table = '{self.layout.table}'
+            AND (rd.as_of, rd.delivery_id) >= (%(as_of)s, %(delivery)s)
+        """
+        if self.execute(f"SELECT EXISTS ({by})", mine).fetchone() != (True,):
+            return "false"
+        return f"EXISTS ({by} AND r.key_sha256 = {_digest('s')})"
 
     def _covered(self, mine: dict[str, object], layouts: Sequence[Layout]) -> str:
         """The predicate "a newer snapshot, of any layout of the source, covers the staged record `s`".
@@ -347,11 +400,12 @@ class Stage:
 
     def _remove_gone(
         self, mine: dict[str, object], touched: list[TrendTable], stages: Sequence[Stage]
-    ) -> dict[int, int]:
-        """Removes what this delivery takes back; counts it by delivery.
+    ) -> tuple[dict[int, int], int]:
+        """Removes what this delivery takes back; counts it by delivery, and how many of it for want of consent.
 
-        That is what an earlier run of it loaded and it lacks now, and, for a snapshot, records of older deliveries
-        that it covers and does not hold. `stages` are those of all its sheets for this table.
+        That is what an earlier run of it loaded and it lacks now, for a snapshot, records of older deliveries that it
+        covers and does not hold, and those whose person it says not to consent. `stages` are those of all its sheets
+        for this table.
         """
         layout, table = self.layout, self.layout.table
         reasons = ["c.delivery_id = %(delivery)s"]
@@ -365,12 +419,18 @@ class Stage:
         held = " ".join(
             f"AND NOT EXISTS (SELECT FROM {stage.name} s WHERE s.record_key = c.record_key)" for stage in stages
         )
+        refused = "false"
+        if self.refused:
+            refused = f"""(d.as_of, d.delivery_id) <= (%(as_of)s, %(delivery)s) AND EXISTS (
+                SELECT FROM meta.refused_consent r WHERE r.delivery_id = %(delivery)s AND r.core_table = '{table}'
+                AND r.key_sha256 = {_digest("c")}
+            )"""
         self.execute(
             f"""
             CREATE TEMP TABLE going ON COMMIT DROP AS
-            SELECT c.record_key, c.delivery_id FROM core.{table} c
+            SELECT c.record_key, c.delivery_id, {refused} AS is_refused FROM core.{table} c
             JOIN meta.delivery d ON d.delivery_id = c.delivery_id
-            WHERE c.source_id = %(source)s AND ({" OR ".join(f"({r})" for r in reasons)}) {held}
+            WHERE c.source_id = %(source)s AND (({refused}) OR ({" OR ".join(f"({r})" for r in reasons)}) {held})
             """,
             mine,
         )
@@ -378,6 +438,7 @@ class Stage:
         gone: dict[int, int] = dict(
             self.execute("SELECT delivery_id, count(*) FROM going GROUP BY delivery_id").fetchall()
         )
+        n_refused = self.execute("SELECT count(*) FROM going WHERE is_refused").fetchone()
         if gone:
             for trend in touched:
                 self._touch(trend, f"core.{table}", mine, "SELECT record_key FROM going")
@@ -387,7 +448,7 @@ class Stage:
                 mine,
             )
         self.execute("DROP TABLE going")
-        return gone
+        return gone, n_refused[0] if n_refused else 0
 
     def _touch(self, trend: TrendTable, place: str, mine: dict[str, object], keys: str | None = None) -> None:
         """Notes the partitions of the records in a table (the stage or core), of all or of some keys."""
@@ -400,6 +461,11 @@ class Stage:
 
 def _sql_type(kind: str) -> str:
     return "double precision" if kind == "double" else kind
+
+
+def _digest(alias: str) -> str:
+    """SHA-256 of a record's key in hex, as SQL; the same as in `Stage.refuse`."""
+    return f"encode(sha256(convert_to({alias}.record_key, 'UTF8')), 'hex')"
 
 
 def _in_core(column: str) -> str:

@@ -49,13 +49,13 @@ def withdraw(delivery_id: int, settings: Settings) -> Delivery:
     """
     store = Store(settings)
     with engine(settings.need("warehouse_url")).begin() as connection:
+        pipeline.lock_source(connection, ledger.get(connection, delivery_id).source_id)
         delivery = ledger.get(connection, delivery_id)
         if delivery.state not in ("loaded", "superseded"):
             raise FootprintsError(
                 f"delivery {delivery_id} is {delivery.state}: there is nothing to withdraw",
                 "see `footprints deliveries`",
             )
-        pipeline.lock_source(connection, delivery.source_id)
         connection.execute(
             text("UPDATE meta.delivery SET state = 'withdrawn' WHERE delivery_id = :id"), {"id": delivery_id}
         )
@@ -144,7 +144,7 @@ def _load_again(
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A rebuild: checksums of every core and trend table before and after."""
+    """A rebuild: checksums of every core and trend table before and after; none before where the ledger was lost."""
 
     n_deliveries: int
     seconds: float
@@ -153,8 +153,8 @@ class Rebuilt:
 
     @property
     def is_equal(self) -> bool:
-        """Whether each table has the same content as before."""
-        return self.before == self.after
+        """Whether each table has the same content as before, where there was any."""
+        return not self.before or self.before == self.after
 
 
 def rebuild(settings: Settings, progress: Callable[[str], None] = lambda text: None) -> Rebuilt:
@@ -172,10 +172,12 @@ def rebuild(settings: Settings, progress: Callable[[str], None] = lambda text: N
         if is_empty:
             progress("restoring the ledger from the receipts")
             restore_ledger(connection, settings, store)
-    progress("refreshing what is pending")
-    refresh(warehouse)
-    with warehouse.connect() as connection:
-        before = checksum(connection)
+    before: dict[str, str] = {}
+    if not is_empty:
+        progress("refreshing what is pending")
+        refresh(warehouse)
+        with warehouse.connect() as connection:
+            before = checksum(connection)
     n_deliveries = 0
     with warehouse.begin() as connection:
         sources = connection.execute(
@@ -196,6 +198,7 @@ def restore_ledger(connection: Connection, settings: Settings, store: Store) -> 
 
     Objects without a receipt are found by the next sweep.
     """
+    duplicates: list[dict[str, int]] = []
     n = 0
     for key in store.list_keys(settings.landing_bucket, "receipts/"):
         if not key.endswith("/receipt.json"):
@@ -216,6 +219,16 @@ def restore_ledger(connection: Connection, settings: Settings, store: Store) -> 
             values,
         )
         n += 1
+        if delivery.duplicate_of is not None:
+            duplicates.append({"id": delivery.delivery_id, "first": delivery.duplicate_of})
+    if duplicates:
+        connection.execute(
+            text(
+                "UPDATE meta.delivery SET duplicate_of = :first WHERE delivery_id = :id"
+                " AND EXISTS (SELECT FROM meta.delivery f WHERE f.delivery_id = :first)"
+            ),
+            duplicates,
+        )
     connection.execute(
         text(
             "SELECT setval(pg_get_serial_sequence('meta.delivery', 'delivery_id'),"

@@ -70,7 +70,8 @@ REVOKE ALL ON SCHEMA public, meta, staging, core, trends FROM footprints_loader,
 
 GRANT USAGE ON SCHEMA meta, staging, core, trends TO footprints_loader;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA meta, staging, core, trends TO footprints_loader;
-GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA meta, staging, core, trends TO footprints_loader;
+-- UPDATE, as deliveries keep their numbers when a lost ledger is restored: the sequence goes on after the last of them.
+GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA meta, staging, core, trends TO footprints_loader;
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA meta, staging, core, trends TO footprints_loader;
 
 GRANT USAGE ON SCHEMA meta, core, trends TO footprints_analyst;

@@ -1,4 +1,4 @@
-"""Doing it again: withdraw, replay, rebuild, from a full ledger and from an empty one, on real Postgres and SeaweedFS."""
+"""Doing it again: withdraw, replay, rebuild from a full ledger and from an empty one, on real servers."""
 
 from __future__ import annotations
 

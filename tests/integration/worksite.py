@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,9 @@ class Site:
     """Buckets, ledger and warehouse of one test module."""
 
     settings: Settings
-    n_put: int = field(default=0)
+    n_put: int = 0
+    is_known: bool = False
+    """Whether the warehouse knows our sources."""
 
     @property
     def warehouse(self) -> Engine:
@@ -103,21 +105,22 @@ class Site:
         """The store."""
         return Store(self.settings)
 
-    def clear(self) -> None:
-        """Empties ledger, core, trends and bucket."""
+    def clear(self, *, bucket: bool = True) -> None:
+        """Empties ledger, core, trends and, unless told otherwise, the bucket."""
         tables = [f"core.{name}" for name in TABLES]
         with psycopg.connect(libpq_url(self.settings.need("warehouse_owner_url"))) as connection:
             trend_tables = connection.execute(
-                "SELECT 'trends.' || relname FROM pg_class WHERE relnamespace = 'trends'::regnamespace AND relkind = 'r'"
+                "SELECT 'trends.' || relname FROM pg_class"
+                " WHERE relnamespace = 'trends'::regnamespace AND relkind = 'r'"
             ).fetchall()
             tables += [row[0] for row in trend_tables]
             connection.execute(f"TRUNCATE meta.delivery, meta.refresh, {', '.join(tables)} RESTART IDENTITY CASCADE")
-        client, bucket = self.store.client, self.settings.landing_bucket
-        for key in list(self.store.list_keys(bucket, "")):
-            client.delete_object(Bucket=bucket, Key=key)
-        with self.warehouse.begin() as connection:
-            connection.execute(text("DELETE FROM meta.touched_partition"))
-        reference.sync(self.warehouse, self.settings.expectations_dir)
+        name = self.settings.landing_bucket
+        for key in list(self.store.list_keys(name, "")) if bucket else ():
+            self.store.client.delete_object(Bucket=name, Key=key)
+        if not self.is_known:
+            reference.sync(self.warehouse, self.settings.expectations_dir)
+            self.is_known = True
 
     def put(self, source: str, name: str, body: bytes, partner: str = "test") -> int:
         """Puts an object in the landing bucket and enrols it; its delivery's id."""

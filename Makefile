@@ -4,7 +4,7 @@
 #   make demo DATA=DIR   the same with the partners' files in DIR
 #   make test            what CI runs: all checks, then all tests      (ARGS= for pytest: make test ARGS="-k ports")
 #   make check           linters and types only
-#   make bench           measure, and print the ratios of docs/architecture.md
+#   make bench           measure, and print ratios to baselines of the same run: docs/benchmark.md (ARGS="load" for a part)
 #   make up, make down   start or stop the embedded stack
 
 SHELL := bash
@@ -62,7 +62,7 @@ test: check
 	$(BIN)/pytest $(ARGS)
 
 bench: $(INSTALLED)
-	@$(BIN)/footprints bench
+	@$(BIN)/python tests/bench/run.py $(ARGS)
 
 clean: down
 	rm -rf $(VENV) build plugins/*.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import sys
 import time
 from dataclasses import asdict
@@ -17,7 +19,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from footprints import cli_stack
-from footprints.errors import FootprintsError, NotFoundError
+from footprints.errors import ConfigurationError, FootprintsError, NotFoundError
 from footprints.settings import settings
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ out = Console(width=None if sys.stdout.isatty() else 160)
 notes = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+PERIOD = re.compile(r"\d{4}(-Q[1-4]|-\d{2}(-\d{2})?|-\d{2}/\d{4}-\d{2})?")
 STATE_STYLE = {"loaded": "green", "duplicate": "cyan", "superseded": "dim", "received": "yellow", "withdrawn": "dim"}
 EXIT_NOT_LOADED = 6
 """Exit code of `drop --wait` and `check` where a file was not loaded, or would not be."""
@@ -51,6 +54,27 @@ def main() -> None:
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(0)
+    except Exception as error:
+        what = _unreachable(error)
+        if what is None:
+            raise
+        notes.print(
+            f"[red]error:[/red] {what} does not answer – see `footprints status`; `footprints up` starts what is down",
+            soft_wrap=True,
+        )
+        sys.exit(ConfigurationError.exit_code)
+
+
+def _unreachable(error: Exception) -> str | None:
+    """Which server an exception says is away; None for any other exception."""
+    from botocore import exceptions as boto
+    from sqlalchemy.exc import InterfaceError, OperationalError
+
+    if isinstance(error, OperationalError | InterfaceError):
+        return "the warehouse"
+    if isinstance(error, boto.ConnectionError | boto.HTTPClientError):
+        return "the object store"
+    return None
 
 
 def _warehouse() -> Engine:
@@ -129,6 +153,8 @@ def drop(
     """Put files in the landing bucket of their partner, as any S3 client can."""
     from footprints.drops import drop_files, wait_for
 
+    # Without a platform, boto3 would take whatever store and keys this shell knows: the file must not go there.
+    warehouse = _warehouse()
     dropped = drop_files(files, source, settings())
     if not wait:
         if as_json:
@@ -142,7 +168,7 @@ def drop(
     ) as bar:
         task = bar.add_task("", total=None)
         deliveries = wait_for(
-            _warehouse(),
+            warehouse,
             dropped,
             timeout,
             lambda done, total: bar.update(task, description=f"{done} of {total} files answered"),
@@ -243,6 +269,12 @@ def receipt(
     else:
         parsed = receipts.parse(document)
         out.print(receipts.summary_line(parsed), soft_wrap=True, markup=False)
+        c = parsed.delivery.counts
+        out.print(
+            f"Records: {c.records_added:,} added, {c.records_changed:,} changed, {c.records_unchanged:,} unchanged,"
+            f" {c.records_gone:,} gone, {c.records_older:,} older than what the warehouse holds",
+            soft_wrap=True,
+        )
         _print_issues(parsed.issues)
 
 
@@ -376,9 +408,14 @@ def trends(
     as_json: Json = False,
 ) -> None:
     """Print published cells of a country and period, each with its count and interval."""
+    from footprints.harmonise.countries import countries
     from footprints.trends import published_cells
     from footprints.warehouse.engine import engine
 
+    if country.upper() not in {c.country_code for c in countries()}:
+        raise typer.BadParameter("not an ISO 3166-1 alpha-3 code, such as MLI", param_hint="--country")
+    if not PERIOD.fullmatch(period):
+        raise typer.BadParameter("write 2016, 2016-Q2, 2016-05, 2016-05-31 or 2016-03/2016-05", param_hint="--period")
     with engine(settings().need("warehouse_reader_url")).connect() as connection:
         cells = published_cells(connection, country.upper(), period, indicator)
     if as_json:
@@ -509,13 +546,14 @@ def _print_where_to_look(delivery_id: int) -> None:
 
     _, known = lifecycle.running_state()
     urls = state.urls(known)
+    ours = "footprints" if shutil.which("footprints") else ".venv/bin/footprints"
     out.print("\n[bold]Where to look[/bold]")
     for label, text in (
         ("Airflow", f"{urls['airflow']}  user {state.ADMIN}, password {known.secrets['airflow_admin']}"),
-        ("receipts", f"footprints receipt {delivery_id} --html receipt.html   (in the bucket: receipts/…)"),
-        ("rejected rows", f"footprints rejects {delivery_id}"),
-        ("warehouse", 'eval "$(footprints env)" && psql -c "TABLE trends.cell LIMIT 5"'),
-        ("figures", "footprints trends --country MLI --period 2016"),
+        ("receipts", f"{ours} receipt {delivery_id} --html receipt.html   (in the bucket: receipts/…)"),
+        ("rejected rows", f"{ours} rejects {delivery_id}"),
+        ("warehouse", f'eval "$({ours} env)" && psql -c "TABLE trends.cell LIMIT 5"'),
+        ("figures", f"{ours} trends --country MLI --period 2016"),
         ("stop", "make down"),
     ):
         out.print(f"{label:>14}  {text}", soft_wrap=True, markup=False, highlight=False)

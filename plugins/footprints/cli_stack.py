@@ -31,6 +31,7 @@ class Place(enum.StrEnum):
 
     airflow = "airflow"
     warehouse = "warehouse"
+    analyst = "analyst"
     s3 = "s3"
 
 
@@ -84,7 +85,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 
 def url(place: Place) -> None:
-    """Print one address of the running stack; the warehouse's is for psql, as the reader."""
+    """Print one address of the running stack; the warehouse's are for psql, as the reader or the analyst."""
     _, known = lifecycle.running_state()
     typer.echo(state.urls(known)[place.value])
 

@@ -141,6 +141,12 @@ class Layout:
     survey: Survey | None = None
     also: bool = False
 
+    def header_of(self, target: str) -> str:
+        """The partner's header of a column of ours, as messages name it; ours, without its mark, where it has none."""
+        column = next((c for c in self.columns if c.target == target), None)
+        names = [] if column is None else [n for n in (*column.source, *column.any_of) if not n.startswith("_")]
+        return names[0] if names else target.removeprefix("_")
+
 
 @dataclass(frozen=True)
 class Contract:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -91,14 +91,19 @@ class Examination:
 
     def close(self) -> None:
         """Turns what was counted into issues, the gravest and most frequent first."""
-        order = {"hold": 0, "reject": 1, "flag": 2, "note": 3}
         for (rule, severity, column, _), (tally, parameters) in self._tallies.items():
             if tally.n_rows:
                 self.issues.append(
                     Issue(rule, severity, column, tally.n_rows, tuple(sorted(tally.example_rows)), dict(parameters))
                 )
         self._tallies.clear()
-        self.issues.sort(key=lambda i: (order[i.severity], -i.n_rows, i.rule, i.column or ""))
+        self.issues = by_gravity(self.issues)
+
+
+def by_gravity(issues: Iterable[Issue]) -> list[Issue]:
+    """Issues with the gravest and most frequent first."""
+    order = {"hold": 0, "reject": 1, "flag": 2, "note": 3}
+    return sorted(issues, key=lambda i: (order[i.severity], -i.n_rows, i.rule, i.column or ""))
 
 
 @dataclass(frozen=True)
@@ -274,6 +279,8 @@ def _examine_part(
         sink.records(records, numbers)
         _reject_ragged(ragged, sheet.name, examination, sink)
     _reject_ragged(ragged, sheet.name, examination, sink)
+    if mapper.n_skipped:
+        examination.issues.append(Issue("rows.skipped", "note", parameters={"n": mapper.n_skipped}))
     examination.profiles[layout.name] = profiler.finish()
     for checker in checkers or []:
         for outcome in checker.finish():

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, text
 
 from footprints import ledger
 from footprints.contracts import find_contract
-from footprints.errors import FootprintsError
+from footprints.errors import ContractError, FootprintsError
 from footprints.settings import Settings
 from footprints.warehouse.engine import engine
 
@@ -121,6 +121,10 @@ def process(
             continue
         try:
             handle(delivery_id, settings)
+        except ContractError as error:  # our own file is wrong, and trying again will not mend it
+            errors.append(delivery_id)
+            log.error("Delivery %d: %s", delivery_id, describe(error))
+            _fail(warehouse, delivery_id, settings, error.message)
         except Exception as error:  # noqa: BLE001 - whatever it is, the neighbours go on
             errors.append(delivery_id)
             log.error("Delivery %d, attempt %d: %s", delivery_id, n_attempts, describe(error))

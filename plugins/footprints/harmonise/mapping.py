@@ -111,6 +111,7 @@ class Mapper:
         self.skip = [(self._find(h), re.compile(p)) for h, p in layout.read.skip_rows_where.items()]
         self.columns = [self._completed(column) for column in layout.columns]
         self.from_headers = {column.target: self._headers_of(column) for column in self.columns}
+        self.n_skipped = 0
         self._check_targets()
         self.notes = self._check_headers(names)
 
@@ -229,6 +230,7 @@ class Mapper:
                 skip |= np.fromiter((pattern.search(cell) is not None for cell in cells), bool, len(cells))
         if not skip.any():
             return chunk
+        self.n_skipped += int(np.count_nonzero(skip))
         keep = pa.array(~skip)
         return Chunk(
             chunk.sheet, chunk.row_numbers[~skip], {name: cells.filter(keep) for name, cells in chunk.columns.items()}

@@ -29,14 +29,17 @@ def open_workbook(path: Path, max_unpacked_bytes: int) -> OpenFile:
 
 
 def refuse_bomb(path: Path, max_unpacked_bytes: int) -> None:
-    """Raises DeliveryError for a ZIP container whose declared sizes add up to more than the limit."""
+    """Raises DeliveryError for a ZIP container that is no workbook, or whose declared sizes exceed the limit."""
     if not zipfile.is_zipfile(path):
         return
     try:
         with zipfile.ZipFile(path) as archive:
             declared = sum(info.file_size for info in archive.infolist())
+            is_workbook = bool({"[Content_Types].xml", "mimetype"} & set(archive.namelist()))
     except (zipfile.BadZipFile, OSError):
         raise DeliveryError("file.unreadable", format="Excel") from None
+    if not is_workbook:
+        raise DeliveryError("file.format_unknown")
     if declared > max_unpacked_bytes:
         raise DeliveryError("file.too_large", limit=max_unpacked_bytes)
 

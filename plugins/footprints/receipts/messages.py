@@ -24,6 +24,7 @@ from footprints.model import Issue, Language
 LANGUAGES: tuple[Language, ...] = ("en", "fr", "ar")
 LIST_ITEMS = 40
 """A text names at most so many columns or values of a list, then how many more there are."""
+MEASURES = ("rows", "periods", "countries")
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "tab": "tab", "|": "pipe"}
 UNITS = ((2**30, "gigabyte"), (2**20, "megabyte"), (2**10, "kilobyte"))
 NO_BREAK = "\u00a0"
@@ -237,6 +238,8 @@ def _one(value: Any, spec: str, language: Language) -> str:
         return _example(value)
     if spec == "delimiter" and value in DELIMITERS:
         return text(f"delimiter.{DELIMITERS[cast(str, value)]}", language)
+    if spec == "measure" and value in MEASURES:
+        return text(f"measure.{value}", language)
     if spec == "percent" and is_number and abs(value) < 1e15:
         return _percent(float(value), language)
     if spec == "bytes" and is_number and abs(value) < 1e15:

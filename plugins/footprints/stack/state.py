@@ -123,13 +123,23 @@ def lock(home: Path) -> Iterator[None]:
         yield
 
 
+CHOSEN = tuple(
+    f"FOOTPRINTS_{name}"
+    for name in (
+        "CONTACT", "EXPECTATIONS_DIR", "DATA_DOCS_DIR", "SQS_QUEUE_URL", "CHUNK_ROWS", "GX_ROWS", "CLAIM_LIMIT",
+        "CLAIM_TIMEOUT_MINUTES", "MAX_OBJECT_BYTES", "MAX_UNPACKED_BYTES",
+    )
+)  # fmt: skip
+"""Settings that whoever starts the stack may choose in the environment; the workers get them too."""
+
+
 def variables(home: Path, state: State) -> dict[str, str]:
     """The variables of the running stack: what `$FOOTPRINTS_HOME/env` holds and every process gets."""
 
     def warehouse(role: str) -> str:
         return postgres.url(state.ports["postgres"], WAREHOUSE, role, state.secrets[role])
 
-    return {
+    return {name: os.environ[name] for name in CHOSEN if name in os.environ} | {
         "FOOTPRINTS_HOME": str(home),
         "FOOTPRINTS_WAREHOUSE_URL": warehouse(LOADER),
         "FOOTPRINTS_WAREHOUSE_READER_URL": warehouse(DASHBOARD),
@@ -191,6 +201,9 @@ def urls(state: State) -> dict[str, str]:
         "airflow": f"http://{LOOPBACK}:{state.ports['airflow-api-server']}",
         "warehouse": postgres.url(
             state.ports["postgres"], WAREHOUSE, DASHBOARD, state.secrets[DASHBOARD], driver="postgresql"
+        ),
+        "analyst": postgres.url(
+            state.ports["postgres"], WAREHOUSE, ANALYST, state.secrets[ANALYST], driver="postgresql"
         ),
         "s3": f"http://{LOOPBACK}:{state.ports['s3']}",
     }

@@ -296,7 +296,7 @@ class Stage:
         self.execute("DROP TABLE losing, repeated")
         exact = tuple(dict.fromkeys(n for is_exact, n in numbers if is_exact))
         differing = tuple(dict.fromkeys(n for is_exact, n in numbers if not is_exact))
-        keys = list(self.layout.record_key)
+        keys = [self.layout.header_of(column) for column in self.layout.record_key]
         issues = []
         if exact:
             issues.append(Issue("row.repeated", "note", None, len(exact), exact[:20]))

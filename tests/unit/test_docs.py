@@ -46,7 +46,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.replace("`", "").lower()).strip().replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("page", pages())
+@pytest.mark.parametrize("page", list(pages()))
 def test_links_resolve(page: Path) -> None:
     for link in LINK.findall(FENCE.sub("", page.read_text("utf-8"))):
         if re.match(r"[a-z]+:", link):
@@ -58,7 +58,7 @@ def test_links_resolve(page: Path) -> None:
             assert anchor in anchors(target), link
 
 
-@pytest.mark.parametrize("page", pages())
+@pytest.mark.parametrize("page", list(pages()))
 def test_files_that_are_named_exist(page: Path) -> None:
     for code in CODE.findall(FENCE.sub("", page.read_text("utf-8"))):
         if not code.startswith(ROOTS) or " " in code or "<" in code or EXAMPLE in code:
@@ -101,7 +101,7 @@ def commands() -> dict[str, set[str]]:
     }
 
 
-@pytest.mark.parametrize("page", pages())
+@pytest.mark.parametrize("page", list(pages()))
 def test_commands_that_are_named_exist(page: Path) -> None:
     known = commands()
     text = page.read_text("utf-8")

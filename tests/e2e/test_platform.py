@@ -411,9 +411,9 @@ def test_people_can_read_data_docs_receipts_and_airflow(stack: Platform, tmp_pat
         page.fill("input[name=username]", stack.variable("FOOTPRINTS_AIRFLOW_USER"))
         page.fill("input[name=password]", stack.variable("FOOTPRINTS_AIRFLOW_PASSWORD"))
         page.keyboard.press("Enter")
-        page.goto(f"{base}/dags/ingest_landing")
-        page.wait_for_selector("text=claim", timeout=60_000)
-        page.wait_for_timeout(1500)
+        page.wait_for_url(lambda url: "/auth/" not in url, timeout=60_000)
+        page.goto(f"{base}/dags/ingest_landing/runs")
+        page.get_by_text("asset_triggered__").first.wait_for(timeout=60_000)
         page.screenshot(path=shots / "airflow.png")
         browser.close()
     assert foreign == []

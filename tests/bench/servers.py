@@ -77,6 +77,9 @@ class Servers:
         self.postgres.allow_connect(TEMPLATE, list(state.ROLES))
         urls = self._urls(TEMPLATE)
         migrate_warehouse({"FOOTPRINTS_WAREHOUSE_OWNER_URL": urls.owner, "FOOTPRINTS_WAREHOUSE_URL": urls.loader})
+        # As autovacuum does within a minute of a warehouse's first day, at a moment of its own choice.
+        with self.postgres.connect(TEMPLATE) as connection:
+            connection.execute("VACUUM (ANALYZE)")
 
     def _urls(self, name: str) -> Warehouse:
         url = self.postgres.url

@@ -174,9 +174,9 @@ class Site:
         delivery = self.get(delivery_id)
         return receipts.parse(self.store.get_bytes(delivery.bucket, receipts.keys(delivery)[0]))
 
-    def refresh(self, *, full: bool = False) -> None:
-        """Brings the trend tables up to date."""
-        trends.refresh(self.warehouse, full=full, accept=("coverage",))
+    def refresh(self, *, full: bool = False, tables: tuple[str, ...] | None = None) -> None:
+        """Brings the trend tables up to date, all or some."""
+        trends.refresh(self.warehouse, full=full, tables=tables, accept=("coverage",))
 
     def checksum(self, *schemas: str) -> dict[str, str]:
         """A checksum of every table of core and trends."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from footprints import ledger, receipts
+from footprints import ledger, receipts, scratch
 from footprints.contracts import Contract, Layout, find_contract
 from footprints.errors import DeliveryError, NotFoundError
 from footprints.examine import Examination, by_gravity, examine, file_name
@@ -95,8 +94,8 @@ def process(delivery_id: int, settings: Settings) -> Verdict:
         delivery = ledger.get(connection, delivery_id)
     if delivery.state != "received":
         return Verdict(delivery_id, delivery.state, delivery.source_id, delivery.counts)
-    with tempfile.TemporaryDirectory(prefix="footprints-") as folder:
-        path = Path(folder) / "object"
+    with scratch.folder() as folder:
+        path = folder / "object"
         try:
             delivery = _fetch(delivery, store, settings, path)
         except DeliveryError as error:

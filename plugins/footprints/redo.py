@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from footprints import ledger, pipeline, receipts
+from footprints import ledger, pipeline, receipts, scratch
 from footprints.contracts import Contract, find_contract
 from footprints.errors import DeliveryError, FootprintsError, NotFoundError
 from footprints.model import Delivery, Issue
@@ -111,8 +110,8 @@ def reload_source(
         assert contract is not None
         delivery = ledger.get(connection, delivery_id)
         progress(f"{source_id}: {delivery.object_key.rsplit('/', 1)[-1]}")
-        with tempfile.TemporaryDirectory(prefix="footprints-") as folder:
-            path = Path(folder) / "object"
+        with scratch.folder() as folder:
+            path = folder / "object"
             assert delivery.archive_key is not None
             store.download(settings.archive(), delivery.archive_key, path)
             reason = _load_again(connection, delivery, path, contract, settings)

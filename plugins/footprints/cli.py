@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 import time
 from dataclasses import asdict
@@ -546,13 +545,13 @@ def _print_where_to_look(delivery_id: int) -> None:
 
     _, known = lifecycle.running_state()
     urls = state.urls(known)
-    ours = "footprints" if shutil.which("footprints") else ".venv/bin/footprints"
+    ours, psql = cli_stack.called(), cli_stack.called("psql")
     out.print("\n[bold]Where to look[/bold]")
     for label, text in (
         ("Airflow", f"{urls['airflow']}  user {state.ADMIN}, password {known.secrets['airflow_admin']}"),
         ("receipts", f"{ours} receipt {delivery_id} --html receipt.html   (in the bucket: receipts/…)"),
         ("rejected rows", f"{ours} rejects {delivery_id}"),
-        ("warehouse", f'eval "$({ours} env)" && psql -c "TABLE trends.cell LIMIT 5"'),
+        ("warehouse", f'eval "$({ours} env)" && {psql} -c "TABLE trends.cell LIMIT 5"'),
         ("figures", f"{ours} trends --country MLI --period 2016"),
         ("stop", "make down"),
     ):

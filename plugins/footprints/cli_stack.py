@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from footprints.stack import lifecycle, state
+from footprints.stack.postgres import binaries
 
 # Progress and notes go to stderr: what `url`, `env` and `--json` print is for other programs.
 _notes = Console(stderr=True)
@@ -55,7 +57,17 @@ def up() -> None:
     _, known = lifecycle.running_state()
     login = f"user {state.ADMIN}, password {known.secrets['airflow_admin']}"
     _notes.print(f"Airflow: {result.urls['airflow']}  {login}", soft_wrap=True, highlight=False)
-    _notes.print('The store and the warehouse, for your shell: eval "$(footprints env)"', soft_wrap=True)
+    hint = f'The store and the warehouse, for your shell: eval "$({called()} env)"'
+    _notes.print(hint, soft_wrap=True, highlight=False)
+
+
+def called(program: str = "footprints") -> str:
+    """How a person calls our command, or a program of the embedded Postgres, in a shell that may not know it."""
+    if shutil.which(program):
+        return program
+    if program == "footprints":
+        return ".venv/bin/footprints"
+    return str(binaries() / program)
 
 
 def down(

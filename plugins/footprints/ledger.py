@@ -107,8 +107,8 @@ def claim(engine: Engine, limit: int, worker: str, claim_timeout_minutes: int) -
     with engine.begin() as connection:
         rows = connection.execute(
             text(
-                "UPDATE meta.delivery d SET claimed_at = clock_timestamp(), claimed_by = :worker,"
-                " n_attempts = n_attempts + 1 FROM (SELECT delivery_id"
+                "UPDATE meta.delivery d SET claimed_at = clock_timestamp(), claimed_by = :worker"
+                " FROM (SELECT delivery_id"
                 f" {PENDING} ORDER BY received_at, delivery_id LIMIT :limit FOR UPDATE SKIP LOCKED) p"
                 " WHERE d.delivery_id = p.delivery_id"
                 " RETURNING d.delivery_id, d.partner_id, d.source_id, d.size_bytes"

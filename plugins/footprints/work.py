@@ -222,12 +222,15 @@ def _notify(connection: Connection) -> None:
 
 
 def _take(warehouse: Engine, delivery_id: int, worker: str, timeout: int) -> int | None:
-    """Makes sure that this worker holds the delivery, renews the claim, and returns which attempt this is."""
+    """Makes sure that this worker holds the delivery, renews the claim, and returns which attempt this is.
+
+    An attempt counts when it begins: who was only claimed by a worker that died over another one has had none.
+    """
     with warehouse.begin() as connection:
         return connection.execute(
             text(
-                "UPDATE meta.delivery SET claimed_at = clock_timestamp(), claimed_by = :worker"
-                " WHERE delivery_id = :id AND state = 'received'"
+                "UPDATE meta.delivery SET claimed_at = clock_timestamp(), claimed_by = :worker,"
+                " n_attempts = n_attempts + 1 WHERE delivery_id = :id AND state = 'received'"
                 " AND (claimed_by = :worker OR claimed_at IS NULL"
                 " OR claimed_at < clock_timestamp() - make_interval(mins => :timeout)) RETURNING n_attempts"
             ),

@@ -147,7 +147,7 @@ def _settings() -> Settings:
 
 
 def _pending(settings: Settings) -> tuple[int, tuple[int, int] | None]:
-    """How many deliveries wait; the oldest of them, and how often it was tried."""
+    """How many deliveries wait; the oldest of them, and what tells whether it was claimed and set free meanwhile."""
     from sqlalchemy import text
 
     from footprints import ledger
@@ -156,12 +156,12 @@ def _pending(settings: Settings) -> tuple[int, tuple[int, int] | None]:
     with engine(settings.need("warehouse_url")).connect() as connection:
         row = connection.execute(
             text(
-                "SELECT delivery_id, n_attempts, count(*) OVER () AS n_pending"
+                "SELECT delivery_id, xmin::text::bigint AS changed, count(*) OVER () AS n_pending"
                 f" {ledger.PENDING} ORDER BY delivery_id LIMIT 1"
             ),
             {"timeout": settings.claim_timeout_minutes},
         ).one_or_none()
-    return (row.n_pending, (row.delivery_id, row.n_attempts)) if row else (0, None)
+    return (row.n_pending, (row.delivery_id, row.changed)) if row else (0, None)
 
 
 def _sweep(settings: Settings) -> Any:

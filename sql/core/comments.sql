@@ -40,7 +40,7 @@ COMMENT ON COLUMN meta.delivery.state IS
 COMMENT ON COLUMN meta.delivery.received_at IS 'When it was entered in the ledger.';
 COMMENT ON COLUMN meta.delivery.claimed_at IS 'When a worker took it; null: none has it.';
 COMMENT ON COLUMN meta.delivery.claimed_by IS 'Worker that has it.';
-COMMENT ON COLUMN meta.delivery.n_attempts IS 'How often a worker took it.';
+COMMENT ON COLUMN meta.delivery.n_attempts IS 'How often a worker began to work on it.';
 COMMENT ON COLUMN meta.delivery.finished_at IS 'When its verdict was written.';
 COMMENT ON COLUMN meta.delivery.sha256 IS 'SHA-256 of its bytes.';
 COMMENT ON COLUMN meta.delivery.archive_key IS 'Key of the copy that is kept for ever.';

@@ -504,6 +504,11 @@ def test_people_can_read_data_docs_receipts_and_airflow(stack: Platform, tmp_pat
             page.goto(url)
             assert len(page.inner_text("body")) > 200
             page.screenshot(path=shots / f"{name}.png")
+            if name == "docs":
+                page.locator("td a").first.click()
+                page.wait_for_url(lambda url: "index.html" not in url)
+                assert "expect" in page.inner_text("body").lower()
+                page.screenshot(path=shots / "docs-delivery.png")
         assert problems == []
         page.goto(base)
         page.fill("input[name=username]", stack.variable("FOOTPRINTS_AIRFLOW_USER"))

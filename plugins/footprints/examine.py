@@ -167,16 +167,31 @@ def _open(path: Path, file_name: str, contract: Contract, settings: Settings) ->
         raise DeliveryError(
             "layout.unknown",
             expected=[f"{layout.name}: {', '.join(layout.match.headers)}" for layout in contract.layouts],
-            found=_names_only(found),
+            found=_names_only(found, contract),
         )
     return opened, parts
 
 
-def _names_only(cells: list[str]) -> list[str]:
-    """First-row cells that may be shown as header names: a headerless file's first row is data, and stays unsaid."""
-    if any(cell.replace(".", "", 1).replace("-", "").isdigit() or len(cell) > 60 or "@" in cell for cell in cells):
-        return []
-    return cells[:40]
+def _names_only(cells: list[str], contract: Contract) -> list[str]:
+    """First-row cells that may be shown as header names: a headerless file's first row is data, and stays unsaid.
+
+    It is a header where half of it are headers that the contract knows. Else only those are named, unless the source is
+    one whose values may be shown, and none of the cells looks like a value.
+    """
+    known = {
+        fold(name)
+        for layout in contract.layouts
+        for name in (*layout.match.headers, *(h for c in layout.columns for h in (*c.source, *c.any_of)))
+    }
+    shown = [cell for cell in cells if fold(cell) in known]
+    if len(shown) * 2 >= len(cells) or (contract.show_values and not any(map(_looks_like_a_value, cells))):
+        shown = cells
+    return shown[:40]
+
+
+def _looks_like_a_value(cell: str) -> bool:
+    n_digits = sum(c.isdigit() for c in cell)
+    return n_digits * 2 >= len(cell) or n_digits >= 6 or len(cell) > 60 or "@" in cell
 
 
 def _match(opened: OpenFile, file_name: str, contract: Contract) -> list[Part]:

@@ -112,6 +112,7 @@ class Mapper:
         self.columns = [self._completed(column) for column in layout.columns]
         self.from_headers = {column.target: self._headers_of(column) for column in self.columns}
         self.n_skipped = 0
+        self._check_privacy()
         self._check_targets()
         self.notes = self._check_headers(names)
 
@@ -142,6 +143,15 @@ class Mapper:
         if needed or (column.type == "count" and f"{target}_low" in self.table.required):
             return replace(column, required=True)
         return column
+
+    def _check_privacy(self) -> None:
+        """Raises ContractError where a column is to be read from a header that the contract says is never read."""
+        dropped = {self.renamed[name] for name in self.dropped}
+        for target, headers in self.from_headers.items():
+            if dropped & set(headers):
+                raise ContractError(
+                    f"{self.contract.source}: layout {self.layout.name}: {target} reads a header that privacy drops"
+                )
 
     def _check_targets(self) -> None:
         """Raises ContractError where a column that the core table needs is not filled by the layout."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -129,9 +129,11 @@ def _chunks(
     width = len(header.names)
     names = [f"c{i}" for i in range(width)]
     uneven: list[tuple[int, str]] = []  # rows that are not as wide as the header, with their text
+    passed: deque[int] = deque()  # their numbers, which may lie beyond the batch that is at hand
 
     def keep(row: Any) -> str:
         uneven.append((row.number, row.text))
+        passed.append(row.number)
         return "skip"
 
     source: Any = pa.OSFile(str(path)) if encoding == "utf-8" else io.BufferedReader(_Utf8(path, encoding), BLOCK)
@@ -150,13 +152,15 @@ def _chunks(
         pending: list[tuple[np.ndarray, pa.RecordBatch]] = []
         n_pending = 0
         for batch in reader:
-            numbers = np.arange(next_number, next_number + batch.num_rows + len(uneven), dtype=np.int64)
-            numbers = np.setdiff1d(numbers, np.array([n for n, _ in uneven], np.int64))[: batch.num_rows]
+            numbers = np.arange(next_number, next_number + batch.num_rows + len(passed), dtype=np.int64)
+            numbers = np.setdiff1d(numbers, np.array(passed, np.int64))[: batch.num_rows]
             if len(numbers):
                 next_number = int(numbers[-1]) + 1
+                while passed and passed[0] < next_number:
+                    passed.popleft()
             yield from _uneven_rows(uneven, delimiter, header, on_ragged)
             keep_mask = _filled(batch)
-            if next_number - batch.num_rows <= header.rows_before_data + 1:
+            if len(numbers) and numbers[0] <= header.rows_before_data:
                 keep_mask = keep_mask & (numbers > header.rows_before_data)
             if not keep_mask.all():
                 batch = batch.filter(pa.array(keep_mask))

@@ -1,0 +1,157 @@
+"""Rows to records: constants, required cells, sums, keys, columns in excess, and identifiers that nobody may see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from footprints.contracts import Column, Contract, Layout, Match, Partner, Read
+from footprints.errors import ContractError, DeliveryError
+from footprints.harmonise.countries import load_crosswalk
+from footprints.harmonise.mapping import Mapped, Mapper
+from footprints.readers.table import Chunk, Header
+
+DAY = Column("incident_date", source=("day",), type="date", formats=("%d/%m/%Y",), required=True)
+KEY = Column("_key", source=("id",), required=True)
+COLUMNS = (KEY, DAY)
+
+
+def mapper(headers: tuple[str, ...], *columns: Column, key: tuple[str, ...] = ("_key",), **more: Any) -> Mapper:
+    layout = Layout(
+        name="test",
+        match=Match(headers=headers),
+        read=Read(),
+        table="incident",
+        mode="upsert",
+        record_key=key,
+        columns=(*COLUMNS, *columns),
+        as_of={"received": ""},
+        **more,
+    )
+    contract = Contract(
+        source="test",
+        partner=Partner("test", "Test", "en"),
+        title={},
+        publisher="",
+        licence="",
+        citation="",
+        confidentiality="private",
+        cadence=None,
+        max_reject_share=0.2,
+        show_values=False,
+        layouts=(layout,),
+        countries=load_crosswalk(),
+        directory=Path(),
+        sha256="",
+    )
+    return Mapper(contract, layout, Header(headers, 1), "secret")
+
+
+def chunk(rows: dict[str, list[str]]) -> Chunk:
+    n = len(next(iter(rows.values())))
+    return Chunk("", np.arange(2, n + 2), {name: pa.array(cells, pa.large_string()) for name, cells in rows.items()})
+
+
+def map_rows(rows: dict[str, list[str]], *columns: Column, **more: Any) -> Mapped:
+    return mapper(tuple(rows), *columns, **more).map(chunk(rows))
+
+
+def found(mapped: Mapped) -> dict[tuple[str, str, str | None], list[int]]:
+    return {(f.rule, f.severity, f.column): np.flatnonzero(f.rows).tolist() for f in mapped.findings}
+
+
+GOOD = {"id": ["a", "b", "c"], "day": ["01/02/2020", "29/02/2020", "31/12/2020"]}
+
+
+def test_three_rows_in_three_records_out() -> None:
+    mapped = map_rows(GOOD, Column("country_code", value="Mali", type="country"))
+    assert mapped.findings == []
+    assert mapped.records["record_key"].to_pylist() == ["a", "b", "c"]
+    assert [str(day)[:10] for day in mapped.records["incident_date"].to_pylist()] == [
+        "2020-02-01",
+        "2020-02-29",
+        "2020-12-31",
+    ]
+    assert mapped.records["country_code"].to_pylist() == ["MLI"] * 3
+    assert "_key" not in mapped.records.column_names
+
+
+def test_a_cell_that_is_blank_and_one_that_is_wrong_have_different_rules() -> None:
+    mapped = map_rows({"id": ["a", "b", "c"], "day": ["", "30/02/2020", "31/12/2020"]})
+    assert found(mapped) == {("required", "reject", "day"): [0], ("type.date", "reject", "day"): [1]}
+
+
+def test_a_column_may_be_flagged_and_stay_empty() -> None:
+    mapped = map_rows(
+        GOOD | {"dead": ["3", "several", ""]},
+        Column("n_dead", source=("dead",), type="integer", on_error="flag"),
+    )
+    assert found(mapped) == {("type.integer", "flag", "dead"): [1]}
+    assert mapped.records["n_dead"].to_pylist() == [3, None, None]
+
+
+def test_a_sum_is_null_only_where_all_its_parts_are() -> None:
+    mapped = map_rows(
+        GOOD | {"f": ["1", "2", ""], "m": ["5", "", ""]},
+        Column("n_female", source=("f",), type="integer"),
+        Column("n_male", source=("m",), type="integer"),
+        Column("n_dead", sum=("n_female", "n_male"), type="integer"),
+    )
+    assert mapped.records["n_dead"].to_pylist() == [6, 2, None]
+
+
+def test_the_first_synonym_that_is_there_is_read() -> None:
+    column = Column("provider_region", source=("Region of incident", "region"))
+    assert map_rows(GOOD | {"REGION ": ["x", "y", "z"]}, column).records["provider_region"].to_pylist() == [
+        "x",
+        "y",
+        "z",
+    ]
+    several = Column("provider_region", any_of=("first", "second"))
+    mapped = map_rows(GOOD | {"first": ["x", "", " "], "second": ["y", "y", ""]}, several)
+    assert mapped.records["provider_region"].to_pylist() == ["x", "y", None]
+
+
+def test_a_key_is_made_of_its_parts_and_is_never_blank() -> None:
+    columns = (Column("_a", source=("a",)), Column("_b", source=("b",), type="integer"))
+    mapped = map_rows(GOOD | {"a": ["x", "", ""], "b": ["1", "2", ""]}, *columns, key=("_a", "_b"))
+    assert mapped.records["record_key"].to_pylist() == ["x|1", "|2", "|"]
+    assert found(mapped) == {("required", "reject", "a + b"): [2]}
+
+
+def test_what_is_dropped_and_hashed_is_nowhere_in_the_clear() -> None:
+    rows = GOOD | {"Phone number": ["+223 1", "+223 2", ""], "Enumerator": ["Example", "Other", "Example "]}
+    with_privacy = {"drop": ("phone.*",), "hash": ("enumerator",)}
+    mapped = map_rows(rows, Column("information_source", source=("Enumerator",)), **with_privacy)
+    hashes = mapped.records["information_source"].to_pylist()
+    assert hashes[0] == hashes[2] != hashes[1]
+    assert len(hashes[0]) == 32
+    everything = str(mapped.records.to_pylist())
+    assert "+223" not in everything
+    assert "Example" not in everything
+
+
+def test_a_dropped_column_cannot_be_read_by_any_name() -> None:
+    with pytest.raises(ContractError, match="url reads a header that privacy drops"):
+        mapper(("id", "day", "Phone"), Column("url", source=("phone",)), drop=("phone",))
+
+
+def test_missing_columns_are_named_and_needed_ones_refuse_the_file() -> None:
+    made = mapper(("id", "day", "extra"), Column("url", source=("link", "URL")))
+    notes = {note.rule: (note.severity, note.parameters["columns"]) for note in made.notes}
+    assert notes == {"columns.missing": ("flag", ["link / URL"]), "columns.dropped": ("note", ["extra"])}
+    with pytest.raises(DeliveryError) as caught:
+        mapper(("id", "extra"))
+    assert (caught.value.rule, caught.value.parameters) == ("columns.missing", {"columns": ["day"]})
+    with pytest.raises(DeliveryError) as caught:
+        mapper(("id", "day", "extra"), unknown_columns="refuse")
+    assert (caught.value.rule, caught.value.parameters) == ("columns.unexpected", {"columns": ["extra"]})
+
+
+def test_a_column_that_the_table_has_not_is_a_fault_of_the_contract() -> None:
+    with pytest.raises(ContractError, match=r"core\.incident has no column n_cats"):
+        mapper(("id", "day"), Column("n_cats", value="1", type="integer"))

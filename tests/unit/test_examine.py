@@ -1,0 +1,36 @@
+"""What a receipt may show of a file that no layout fits: header names, never a person's cell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from footprints.check import check_file
+from footprints.settings import settings
+
+
+def found(path: Path, source: str, first_row: str) -> list[str]:
+    path.write_text(f"{first_row}\nx,y,z\nx,y,z\n", "utf-8")
+    [issue] = check_file(path, source, settings()).issues
+    assert issue.rule == "layout.unknown"
+    shown: list[str] = issue.parameters["found"]
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("source", "first_row", "shown"),
+    [
+        # A source whose values are not to be shown: only headers that its contract knows.
+        ("mhub-incidents", "Fatoumata,Gao,Peulh", []),
+        ("mhub-incidents", "incident_id,Fatoumata,Peulh", ["incident_id"]),
+        ("mhub-incidents", "incident_id,country,deaths", ["incident_id", "country", "deaths"]),
+        ("mhub-survey", "Fatoumata,consent,Peulh", ["consent"]),
+        # A public one: what looks like headers; not what looks like values.
+        ("iom-missing-migrants", "Datum,Ort,Anzahl", ["Datum", "Ort", "Anzahl"]),
+        ("iom-missing-migrants", "03.05.2017,Agadez,12", []),
+        ("iom-missing-migrants", "Datum,Ort,a@example.org", []),
+    ],
+)
+def test_only_header_names_are_shown(tmp_path: Path, source: str, first_row: str, shown: list[str]) -> None:
+    assert found(tmp_path / "f.csv", source, first_row) == shown

@@ -52,9 +52,9 @@ class MemorySink:
         self.n_rejects += len(rejects)
         self.first_rejects.extend(rejects[: max(0, self.limit - len(self.first_rejects))])
 
-    def duplicates(self) -> tuple[int, list[Issue]]:
-        """Rows that another row of the file makes superfluous, as `warehouse.load` finds them, and issues on them."""
-        n_rows = 0
+    def duplicates(self) -> tuple[int, int, list[Issue]]:
+        """Rows and records that another row makes superfluous, as `warehouse.load` finds them, and issues on them."""
+        n_rows = n_records = 0
         issues: list[Issue] = []
         for layout, keys in zip(self.layouts, self.keys, strict=True):
             if layout.on_repeated_key == "number":
@@ -62,26 +62,27 @@ class MemorySink:
             split = layout.on_repeated_key == "split"
             times = Counter(key for key, _, _ in keys)
             kept: set[int] = set()
-            losing: dict[int, bool] = {}
+            losing: dict[bool, set[int]] = {True: set(), False: set()}
+            """By whether it is exactly a repeat."""
             seen: set[bytes] = set()
             seen_content: set[tuple[bytes, bytes]] = set()
             for key, content, number in sorted(keys, key=lambda k: -k[2]):
                 exact = (key, content) in seen_content
                 if times[key] > 1 and (exact or (key in seen and not split)):
-                    losing[number] = losing.get(number, True) and exact
+                    n_records += 1
+                    losing[exact].add(number)
                 else:
                     kept.add(number)
                 seen.add(key)
                 seen_content.add((key, content))
-            n_rows += len(set(losing) - kept)
-            exact_rows = sorted(n for n, exact in losing.items() if exact)
-            differing = sorted(n for n, exact in losing.items() if not exact)
+            n_rows += len((losing[True] | losing[False]) - kept)
+            exact_rows, differing = sorted(losing[True]), sorted(losing[False])
             if exact_rows:
                 issues.append(Issue("row.repeated", "note", None, len(exact_rows), tuple(exact_rows[:20])))
             if differing:
-                parameters = {"columns": list(layout.record_key)}
+                parameters = {"columns": [layout.header_of(column) for column in layout.record_key]}
                 issues.append(Issue("key.repeated", "flag", None, len(differing), tuple(differing[:20]), parameters))
-        return n_rows, issues
+        return n_rows, n_records, issues
 
 
 def check_file(path: Path, source: str, settings: Settings, n_rejects: int = 1000) -> Receipt:
@@ -115,14 +116,14 @@ def check_file(path: Path, source: str, settings: Settings, n_rejects: int = 100
     counts = Counts(rows_read=examination.rows_read, rows_rejected=examination.rows_read)
     if not any(issue.severity == "hold" for issue in issues):
         state = "loaded"
-        n_duplicate, repeated = sink.duplicates()
+        n_duplicate, n_repeated, repeated = sink.duplicates()
         issues += repeated
         counts = Counts(
             rows_read=examination.rows_read,
             rows_loaded=examination.rows_read - examination.rows_rejected - n_duplicate,
             rows_rejected=examination.rows_rejected,
             rows_duplicate=n_duplicate,
-            records_added=sink.n_records,
+            records_added=sink.n_records - n_repeated,
         )
     return Receipt(
         delivery=replace(

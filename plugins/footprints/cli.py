@@ -450,17 +450,16 @@ def replay(
 
     warehouse = _warehouse()
     redo.replay(warehouse, delivery_id)
-    if not wait:
-        out.print(f"Delivery {delivery_id} waits to be processed again.")
-        return
     while True:
         with warehouse.connect() as connection:
             delivery = ledger.get(connection, delivery_id)
-        if delivery.state != "received":
+        if delivery.state != "received" or not wait:
             break
         time.sleep(0.3)
     if as_json:
         _print_json(delivery_json(delivery))
+    elif not wait:
+        out.print(f"Delivery {delivery_id} waits to be processed again.")
     else:
         out.print(deliveries_table([delivery]))
 

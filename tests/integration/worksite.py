@@ -154,6 +154,12 @@ class Site:
         self.process(delivery_id)
         return delivery_id
 
+    def deliver_as(self, partner: str, source: str, path: Path) -> int:
+        """Puts and processes a file of one of our own sources."""
+        delivery_id = self.put(source, path.name, path.read_bytes(), partner)
+        self.process(delivery_id)
+        return delivery_id
+
     def sweep(self) -> int:
         """Enrols what the ledger does not hold; how many."""
         return sweep(self.settings).n_enrolled

@@ -132,11 +132,15 @@ def s3_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
 
 
 @pytest.fixture(scope="module")
-def s3_bucket(s3_store: SeaweedFS) -> str:
-    """Name of a fresh bucket for a test module."""
+def s3_bucket(s3_store: SeaweedFS) -> Iterator[str]:
+    """Name of a fresh bucket for a test module.
+
+    It goes with the module: each bucket takes seven volumes, and the store has only as many as the free disk allows.
+    """
     bucket = f"footprints-{secrets.token_hex(4)}"
     s3_store.wait_ready(bucket, lambda: True)
-    return bucket
+    yield bucket
+    s3_store.client().delete_bucket(Bucket=bucket)
 
 
 @pytest.fixture(scope="module")

@@ -251,6 +251,8 @@ def _examine_part(
     repeats = _repeats(opened, layout)
     mapper = Mapper(contract, layout, header, privacy_key, repeats, file_name)
     examination.issues.extend(mapper.notes)
+    if absent := _absent_sheets(opened, layout):
+        examination.issues.append(Issue("columns.missing", "flag", parameters={"columns": absent}))
 
     # Reading and mapping go on in a second thread while Postgres writes; only this one speaks to the sink.
     ragged: deque[RaggedRow] = deque()
@@ -328,6 +330,14 @@ def prefetch(items: Iterator[T]) -> Iterator[T]:
                 return
             future = pool.submit(next, items, end)
             yield item  # type: ignore[misc]
+
+
+def _absent_sheets(opened: OpenFile, layout: Layout) -> list[str]:
+    """Sheets of repeats that an export lacks (Kobo's CSV has none): its interviews are then stated without them."""
+    if layout.survey is None:
+        return []
+    there = {fold(sheet.name) for sheet in opened.sheets}
+    return sorted(where["sheet"] for where in layout.survey.repeats.values() if fold(where["sheet"]) not in there)
 
 
 def _repeats(opened: OpenFile, layout: Layout) -> dict[str, pd.DataFrame]:

@@ -1,4 +1,4 @@
-"""What a receipt may show of a file that no layout fits: header names, never a person's cell."""
+"""What a receipt says of headers and sheets: names that are missing or found, never a person's cell."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from footprints.check import check_file
+from footprints.samples import survey
 from footprints.settings import settings
 
 
@@ -34,3 +35,15 @@ def found(path: Path, source: str, first_row: str) -> list[str]:
 )
 def test_only_header_names_are_shown(tmp_path: Path, source: str, first_row: str, shown: list[str]) -> None:
     assert found(tmp_path / "f.csv", source, first_row) == shown
+
+
+def test_an_export_without_the_sheet_of_stops_is_told_so(tmp_path: Path) -> None:
+    interviews = survey.mali_interviews()[:8]
+    said = {}
+    for path in (
+        survey.write_kobo_csv(tmp_path / "f.csv", interviews),
+        survey.write_kobo_xlsx(tmp_path / "f.xlsx", interviews),
+    ):
+        issues = check_file(path, "mhub-survey", settings()).issues
+        said[path.suffix] = [issue.parameters["columns"] for issue in issues if issue.rule == "columns.missing"]
+    assert said == {".csv": [["stops"]], ".xlsx": []}

@@ -58,8 +58,9 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
 
+# Two files of tests at a time, each process with servers of its own; with ARGS as they say.
 test: check
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(or $(ARGS),-n 2 --dist loadfile)
 
 bench: $(INSTALLED)
 	@$(BIN)/python tests/bench/run.py $(ARGS)

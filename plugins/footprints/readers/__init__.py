@@ -40,7 +40,7 @@ def detect_format(path: Path) -> str:
         return "xlsx"
     if start.startswith(BINARY_MAGICS):
         raise DeliveryError("file.format_unknown")
-    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    text = start.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")  # byte order marks, and the zeros of UTF-16
     return "json" if text[:1] in (b"{", b"[") else "csv"
 
 

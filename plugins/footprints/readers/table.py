@@ -14,6 +14,10 @@ from footprints.harmonise.folding import fold
 
 PREVIEW_ROWS = 30
 HEADER_SEARCH_ROWS = 25
+MAX_COLUMNS = 16_384
+"""As many as a worksheet can have. A table with more has the wrong separator, or its rows and columns are swapped."""
+CHUNK_CELLS = 5_000_000
+"""A chunk of a wide sheet has fewer rows, so that it holds no more cells than this."""
 HXL_TAG = re.compile(r"^\s*#[a-z][a-z0-9_]*(\s*[+][a-z0-9_+\s]*)?\s*$", re.IGNORECASE)
 
 
@@ -144,6 +148,38 @@ def is_hxl_row(cells: Sequence[str]) -> bool:
     """Whether a row is an HXL tag row: at least one tag, and no cell that is neither tag nor blank."""
     filled = [cell for cell in cells if cell.strip()]
     return bool(filled) and all(HXL_TAG.match(cell) for cell in filled)
+
+
+def rows_in_a_chunk(chunk_rows: int, width: int) -> int:
+    """How many rows of this width are read at a time."""
+    return max(1, min(chunk_rows, CHUNK_CELLS // max(1, width)))
+
+
+def clean_text(text: str) -> str:
+    """A text that can be stored: what is no Unicode character (half of a surrogate pair) becomes U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def rows_sheet(name: str, rows: list[list[str | None]]) -> Sheet:
+    """A sheet of rows that are in memory already; their numbers are their places in the list."""
+
+    def chunks(header: Header, chunk_rows: int, on_ragged: Callable[[RaggedRow], None]) -> Iterator[Chunk]:
+        pending: list[tuple[int, list[str | None]]] = []
+        for number in range(header.rows_before_data + 1, len(rows) + 1):
+            fitted = fit_row(number, rows[number - 1], len(header.names), on_ragged)
+            if fitted is not None:
+                pending.append((number, fitted))
+            if len(pending) == chunk_rows:
+                yield chunk_of_rows(name, header, pending)
+                pending = []
+        if pending:
+            yield chunk_of_rows(name, header, pending)
+
+    return Sheet(name, [[cell or "" for cell in row] for row in rows[:PREVIEW_ROWS]], chunks)
 
 
 def chunk_of_rows(sheet: str, header: Header, rows: list[tuple[int, list[str | None]]]) -> Chunk:

@@ -341,6 +341,45 @@ def sources(as_json: Json = False) -> None:
 
 
 @app.command()
+def places(
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="List the places that no list decides, with the nearest ones.")
+    ] = False,
+    source: Annotated[str | None, typer.Option("--source", "-s", help="Of this source only.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how the places of the records were found, or with --unknown those that were not, for review."""
+    from footprints import places as place_names
+
+    with _warehouse().begin() as connection:
+        place_names.sync_aliases(connection, settings().expectations_dir / place_names.ALIASES)
+        if unknown:
+            found = place_names.undecided(connection, source)
+        else:
+            rows = place_names.summary(connection, source)
+    if as_json:
+        _print_json([asdict(place) for place in found] if unknown else [dict(row._mapping) for row in rows])
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    if unknown:
+        for column in ("source", "column", "country", "level", "written", "in", "records", "why", "nearest"):
+            table.add_column(column, overflow="fold")
+        for place in found:
+            level = "" if place.admin_level is None else str(place.admin_level)
+            written = " ".join(escape(word) for word in (place.provider_code, place.provider_place) if word)
+            nearest = ", ".join(f"{escape(c.name)} {c.place_code} ({c.likeness:.0f})" for c in place.candidates)
+            where = [place.source_id, f"{place.core_table}.{place.column_name}", place.country_code, level, written]
+            table.add_row(*where, escape(place.provider_parent or ""), str(place.n_records), place.status, nearest)
+    else:
+        for column in ("source", "column", "found", "wordings", "records"):
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            column = f"{row.core_table}.{row.column_name}"
+            table.add_row(row.source_id, column, row.status, str(row.n_wordings), str(row.n_records))
+    out.print(table)
+
+
+@app.command()
 def quality(
     source: Annotated[str | None, typer.Option("--source", "-s", help="Of this source only.")] = None,
     as_json: Json = False,

@@ -18,7 +18,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from footprints import ledger, receipts, scratch
+from footprints import ledger, places, receipts, scratch
 from footprints.contracts import Contract, Layout, find_contract
 from footprints.errors import DeliveryError, NotFoundError
 from footprints.examine import Examination, by_gravity, examine, file_name
@@ -284,6 +284,7 @@ def load(
     issues.extend(_merge_notes(merges))
     if not quietly:
         issues.extend(_compare_with_last(connection, delivery, examination))
+        issues.extend(places.report(connection, delivery.delivery_id, contract))
     issues = by_gravity(issues)
     _supersede(connection, merges)
     counts = _counts(examination, merges)

@@ -131,9 +131,11 @@ def test_the_loader_reads_and_writes_rows_but_no_definitions(database: Database)
                 assert allowed(connection, "DELETE FROM {}.{} WHERE false", schema, table)
                 assert allowed(
                     connection,
-                    "INSERT INTO {}.{} OVERRIDING SYSTEM VALUE SELECT * FROM {}.{} WHERE false",
+                    "INSERT INTO {}.{} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {}.{} WHERE false",
                     schema,
                     table,
+                    column,
+                    column,
                     schema,
                     table,
                 )

@@ -12,6 +12,7 @@ from footprints.errors import ContractError
 from footprints.harmonise import survey
 from footprints.harmonise.countries import countries
 from footprints.indicators import load_catalogue, sync_indicators
+from footprints.places import ALIASES, sync_aliases
 from footprints.settings import settings
 from footprints.warehouse.engine import driver
 
@@ -34,6 +35,7 @@ def sync(engine: Engine, expectations_dir: Path | None = None) -> list[str]:
             [vars(country) for country in countries()],
         )
         _sync_codes(connection, directory / "codes.csv")
+        sync_aliases(connection, directory / ALIASES)
         for contract in contracts.values():
             sync_source(connection, contract)
         sync_indicators(driver(connection), load_catalogue(directory))

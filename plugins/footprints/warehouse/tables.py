@@ -73,6 +73,7 @@ TABLES: dict[str, CoreTable] = {
             source_quality smallint
             provider_source_quality text
             description text
+            extra jsonb
             """,
         ),
         _table(
@@ -94,6 +95,7 @@ TABLES: dict[str, CoreTable] = {
             n_persons_low integer!
             n_persons_high integer!
             is_withheld boolean!=false
+            extra jsonb
             """,
         ),
         _table(
@@ -112,6 +114,7 @@ TABLES: dict[str, CoreTable] = {
             n_applied_low integer!
             n_applied_high integer!
             is_withheld boolean!=false
+            extra jsonb
             """,
         ),
         _table(
@@ -129,6 +132,7 @@ TABLES: dict[str, CoreTable] = {
             provider_route text
             border_type_code text!=all
             n_persons integer!
+            extra jsonb
             """,
         ),
         _table(
@@ -159,6 +163,7 @@ TABLES: dict[str, CoreTable] = {
             n_male integer
             n_female integer
             provider_reliability text
+            extra jsonb
             """,
         ),
         _table(
@@ -181,6 +186,7 @@ TABLES: dict[str, CoreTable] = {
             enumerator_hash text
             answers jsonb!
             stops jsonb!=[]
+            extra jsonb
             """,
         ),
         _table(
@@ -204,6 +210,38 @@ TABLES: dict[str, CoreTable] = {
             status text
             contact text
             url text
+            extra jsonb
+            """,
+        ),
+        _table(
+            "place",
+            """
+            list_code text!
+            place_code text!
+            country_code text!
+            admin_level smallint!
+            name text!
+            name_en text
+            name_fr text
+            name_ar text
+            alternative_name text
+            parent_code text
+            provider_parent text
+            place_type text
+            latitude double
+            longitude double
+            valid_from date
+            geometry jsonb
+            extra jsonb
+            """,
+        ),
+        _table(
+            "place_code_length",
+            """
+            country_code text!
+            admin_level smallint!
+            code_lengths text!
+            extra jsonb
             """,
         ),
     )

@@ -1,0 +1,177 @@
+"""The real lists of places, and the places of real DTM files found in them, against counts of our own."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Connection, Engine, create_engine, text
+
+from footprints import ledger, pipeline, places
+from footprints.contracts import load_contract
+from footprints.ledger import LandedObject, enrol
+from footprints.model import Delivery, Issue
+from footprints.settings import REPOSITORY, Settings
+from footprints.warehouse.reference import sync_source
+
+EXPECTATIONS = REPOSITORY / "expectations"
+DATA = Path(os.environ.get("FOOTPRINTS_DATA", REPOSITORY / "../shared/data")).resolve()
+PARTNERS = DATA / "partners"
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(
+        not (PARTNERS / "ocha-cod").is_dir(),
+        reason=f"no real files at {DATA}: set FOOTPRINTS_DATA to the folder that holds them",
+    ),
+]
+
+
+def _counts() -> ModuleType:
+    """The module beside this one (pytest's importlib mode has no package for it)."""
+    name = "counts_places"
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+counts = _counts()
+LISTS = (counts.pcodes, counts.lengths, counts.localities)
+
+
+@pytest.fixture(scope="module")
+def engine(warehouse_url: str) -> Iterator[Engine]:
+    loader = create_engine(warehouse_url)
+    yield loader
+    loader.dispose()
+
+
+@pytest.fixture
+def connection(engine: Engine) -> Iterator[Connection]:
+    """A connection whose loads are rolled back."""
+    with engine.connect() as connection:
+        yield connection
+        connection.rollback()
+
+
+_number = itertools.count(1)
+
+
+def load(connection: Connection, file: str, source: str) -> tuple[Delivery, list[Issue]]:
+    """Loads a file as a delivery of its source inside the open transaction, without object store or receipt."""
+    contract = load_contract(EXPECTATIONS / source)
+    path = PARTNERS / file
+    key = f"landing/{contract.partner.id}/{source}/{path.name}"
+    sync_source(connection, contract)
+    delivery_id = enrol(connection, LandedObject("tests", key, f"{next(_number)}", path.stat().st_size), "sweep")
+    assert delivery_id is not None
+    delivery = replace(ledger.get(connection, delivery_id), sha256=f"{delivery_id:064d}")
+    loaded, issues = pipeline.load(
+        connection, delivery, path, contract, Settings(gx_rows=0, privacy_key=SecretStr("key-of-the-tests"))
+    )
+    connection.execute(text("DISCARD TEMP"))  # the stages, which otherwise go with the transaction
+    return loaded, issues
+
+
+def by_country(connection: Connection, table: str) -> dict[str, int]:
+    rows = connection.execute(text(f"SELECT country_code, count(*) FROM core.{table} GROUP BY 1"))
+    return {row[0]: row[1] for row in rows}
+
+
+@pytest.mark.parametrize("make", LISTS, ids=lambda make: make.__name__)
+def test_a_list_of_places_is_loaded_whole(make: Any, connection: Connection) -> None:
+    count = make(PARTNERS)
+    delivery, _ = load(connection, count.file, count.source)
+    found = delivery.counts
+    assert (delivery.state, delivery.layout) == ("loaded", count.layout)
+    assert (found.rows_read, found.rows_loaded, found.rows_rejected, found.rows_duplicate) == (
+        count.n_rows,
+        count.n_rows,
+        0,
+        0,
+    )
+    assert found.records_added == count.n_records
+    assert by_country(connection, count.table) == count.by_country
+
+
+def test_the_global_list_holds_what_it_says_of_each_code(connection: Connection) -> None:
+    load(connection, counts.PCODES, "ocha-cod")
+    rows = connection.execute(text("SELECT place_code, country_code, admin_level::text, parent_code FROM core.place"))
+    assert {code: tuple(rest) for code, *rest in rows} == counts.codes(PARTNERS)
+
+
+def test_lost_letters_are_flagged_and_not_made_up(connection: Connection) -> None:
+    _, issues = load(connection, counts.LOCALITIES, "ocha-cod")
+    assert {i.column: i.n_rows for i in issues if i.rule == "text.letters_lost"} == counts.letters_lost(PARTNERS)
+
+
+def matches(connection: Connection, source: str, column: str) -> list[Any]:
+    return list(
+        connection.execute(
+            text(
+                "SELECT country_code, admin_level, provider_code, provider_place, place_code, status, n_records"
+                " FROM core.place_match WHERE source_id = :source AND column_name = :column"
+            ),
+            {"source": source, "column": column},
+        )
+    )
+
+
+def test_p_codes_are_found_and_the_names_of_those_that_changed(connection: Connection) -> None:
+    """DTM writes the P-codes of Chad as TD…, the list as TCD…: its places are found by name, within the region."""
+    load(connection, "iom-dtm/global-iom-dtm-from-api-admin-0-to-2.csv", "iom-dtm")
+    assert {m.status for m in matches(connection, "iom-dtm", "provider_admin2")} == {"unlisted"}
+    load(connection, counts.PCODES, "ocha-cod")
+    known = counts.codes(PARTNERS)
+    for column, level in (("provider_admin1", "1"), ("provider_admin2", "2")):
+        found = matches(connection, "iom-dtm", column)
+        assert found
+        for match in found:
+            if match.provider_code in known:
+                assert (match.place_code, match.status) == (match.provider_code, "code")
+            elif match.place_code is not None:
+                assert match.status == "name"
+                assert known[match.place_code][:2] == (match.country_code, level)
+                assert (
+                    match.place_code
+                    in counts.names(PARTNERS, match.country_code, level)[counts.plain(match.provider_place)]
+                )
+        chad = {m.provider_place: m.place_code for m in found if m.country_code == "TCD"}
+        expected = {"1": {"Lac": "TCD07"}, "2": {"Mamdi": "TCD0701", "Fouli": "TCD0704", "Kaya": "TCD0703"}}
+        assert expected[level].items() <= chad.items()
+
+
+def test_order_does_not_matter_and_nothing_is_guessed(connection: Connection) -> None:
+    """Lists before the records or after them: the same places. Every wording is found, or said not to be."""
+    file = "iom-dtm/DTM_Libya_R54_Migrant_Dataset_PUBLIC.xlsx"
+    load(connection, file, "iom-dtm")
+    load(connection, counts.PCODES, "ocha-cod")
+    columns = ("provider_admin1", "provider_admin2", "provider_admin3", "provider_place")
+    after = [sorted(map(str, matches(connection, "iom-dtm", column))) for column in columns]
+    connection.rollback()
+    load(connection, counts.PCODES, "ocha-cod")
+    _, issues = load(connection, file, "iom-dtm")
+    assert [sorted(map(str, matches(connection, "iom-dtm", column))) for column in columns] == after
+    names = counts.names(PARTNERS, "LBY", "2")
+    unknown = set()
+    for match in matches(connection, "iom-dtm", "provider_admin2"):
+        codes = names.get(counts.plain(match.provider_place), [])
+        assert match.place_code == (codes[0] if len(codes) == 1 else None), match
+        if not codes:
+            unknown.add(match.provider_place)
+    told = [place for i in issues if i.rule == "place.unknown" for place in i.parameters.get("places", [])]
+    assert {place.split(" → ")[0] for place in told} >= unknown
+    listed = {p.provider_place for p in places.undecided(connection, "iom-dtm") if p.column_name == "provider_admin2"}
+    assert listed == unknown

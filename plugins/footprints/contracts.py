@@ -32,9 +32,10 @@ class Partner:
 
 @dataclass(frozen=True)
 class Match:
-    """What a file must look like for a layout to be tried: headers are compared folded."""
+    """What a file must look like for a layout to be tried: headers are compared folded, HXL tags by their patterns."""
 
     headers: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
     not_headers: tuple[str, ...] = ()
     file: str | None = None
     sheet: str | None = None

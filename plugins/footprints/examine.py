@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from footprints import recognise
 from footprints.contracts import Contract, Layout
 from footprints.errors import DeliveryError
 from footprints.harmonise import survey
@@ -129,6 +130,8 @@ def examine(
     examination = Examination(layouts=tuple(part.layout for part in parts))
     if opened.detected:
         examination.issues.append(Issue("encoding.detected", "note", parameters=dict(opened.detected)))
+    if unread := _unread_sheets(opened, parts):
+        examination.issues.append(Issue("sheets.unread", "note", parameters={"sheets": unread}))
     for part in parts:
         _examine_part(part, opened, file_name, contract, settings, sink, examination, today, privacy_key)
     if examination.rows_read == 0:
@@ -161,6 +164,8 @@ def _open(path: Path, file_name: str, contract: Contract, settings: Settings) ->
             opened = open_file(path, settings.max_unpacked_bytes, encoding=read.encoding, delimiter=read.delimiter)
             parts = _match(opened, file_name, contract)
     if not parts:
+        if error := recognise.explain(opened, contract, settings.expectations_dir, of_other(opened, file_name)):
+            raise error
         found = [
             cell.strip() for sheet in opened.sheets[:1] for row in sheet.preview[:1] for cell in row if cell.strip()
         ]
@@ -170,6 +175,11 @@ def _open(path: Path, file_name: str, contract: Contract, settings: Settings) ->
             found=_names_only(found, contract),
         )
     return opened, parts
+
+
+def of_other(opened: OpenFile, file_name: str) -> recognise.Matches:
+    """A test of whether some layout of another contract reads the file, as detection opened it."""
+    return lambda other: any(recognise.tells(part.layout) for part in _match(opened, file_name, other))
 
 
 def _names_only(cells: list[str], contract: Contract) -> list[str]:
@@ -330,6 +340,21 @@ def prefetch(items: Iterator[T]) -> Iterator[T]:
                 return
             future = pool.submit(next, items, end)
             yield item  # type: ignore[misc]
+
+
+def _unread_sheets(opened: OpenFile, parts: list[Part]) -> list[str]:
+    """Sheets of a workbook that hold cells and that no layout reads: nothing of a file is left out in silence."""
+    if opened.format != "xlsx":
+        return []
+    repeats = {
+        fold(where["sheet"]) for part in parts if part.layout.survey for where in part.layout.survey.repeats.values()
+    }
+    read = {id(part.sheet) for part in parts}
+    return [
+        sheet.name
+        for sheet in opened.sheets
+        if sheet.name and id(sheet) not in read and fold(sheet.name) not in repeats and any(map(any, sheet.preview))
+    ]
 
 
 def _absent_sheets(opened: OpenFile, layout: Layout) -> list[str]:

@@ -18,12 +18,13 @@ import pyarrow as pa
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from footprints import ledger, places, receipts, scratch
+from footprints import ledger, places, receipts, recognise, scratch
 from footprints.contracts import Contract, Layout, find_contract
 from footprints.errors import DeliveryError, NotFoundError
-from footprints.examine import Examination, by_gravity, examine, file_name
+from footprints.examine import Examination, by_gravity, examine, file_name, of_other
 from footprints.model import Counts, Delivery, Issue, Language, Receipt, Reject
 from footprints.quality.deliveries import Profile, compare
+from footprints.readers import open_file
 from footprints.settings import Settings
 from footprints.storage import Store
 from footprints.trends import load_trends
@@ -166,6 +167,18 @@ def find_source(delivery: Delivery, settings: Settings) -> Contract:
     return contract
 
 
+def unknown_source(delivery: Delivery, path: Path, settings: Settings) -> DeliveryError:
+    """The error for a file under no source of its partner's: it names the source that the file looks like, if any."""
+    unknown = DeliveryError("source.unknown", source=delivery.source_id)
+    try:
+        opened = open_file(path, settings.max_unpacked_bytes)
+        matches = of_other(opened, file_name(delivery.object_key))
+        partner, source = delivery.partner_id, delivery.source_id
+        return recognise.other_source(partner, source, settings.expectations_dir, matches) or unknown
+    except DeliveryError:
+        return unknown
+
+
 def _load_and_answer(
     connection: Connection, delivery: Delivery, path: Path, store: Store, settings: Settings
 ) -> Verdict:
@@ -176,7 +189,10 @@ def _load_and_answer(
     if state != "received":
         done = ledger.get(connection, delivery.delivery_id)
         return Verdict(done.delivery_id, done.state, done.source_id, done.counts)
-    contract = find_source(delivery, settings)
+    try:
+        contract = find_source(delivery, settings)
+    except DeliveryError:
+        raise unknown_source(delivery, path, settings) from None
     sync_source(connection, contract)
     language = contract.partner.language
 

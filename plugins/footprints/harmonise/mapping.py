@@ -21,6 +21,7 @@ from footprints.harmonise import survey
 from footprints.harmonise.folding import fold
 from footprints.harmonise.values import ARROW_TYPES, Parsed, UnreadableError, cell_parser, parse_column
 from footprints.model import Issue, Severity
+from footprints.readers import hxl
 from footprints.readers.table import Chunk, Header
 from footprints.warehouse.tables import TABLES
 
@@ -102,8 +103,10 @@ class Mapper:
         self.privacy_key = privacy_key.encode()
         self.form = survey.load_form(layout.survey.form) if layout.survey else None
         names = tuple(survey.rename_headers(header.names, self.form)) if self.form else header.names
-        self.dropped = {name for name in header.names if _matches(layout.drop, name)}
-        self.hashed = {name for name in header.names if _matches(layout.hash, name)}
+        tags = dict(zip(header.names, header.tags, strict=False))
+        self.dropped = {n for n in header.names if _matches(layout.drop, n) or _matches(layout.drop, tags.get(n, ""))}
+        self.hashed = {n for n in header.names if _matches(layout.hash, n) or _matches(layout.hash, tags.get(n, ""))}
+        self.tags, self.names, self.rows_before_data = header.tags, names, header.rows_before_data
         self.headers = {fold(name): name for name in reversed(names)}
         self.renamed = dict(zip(header.names, names, strict=True))
         self.unpivoted = self._unpivoted(names)
@@ -117,7 +120,15 @@ class Mapper:
         self.notes = self._check_headers(names)
 
     def _find(self, name: str) -> str | None:
-        return self.headers.get(fold(name))
+        """The header of this file that a contract names, by its text or, where the file is tagged, by its HXL tag."""
+        header = self.headers.get(fold(name))
+        if header is None and self.tags and hxl.is_pattern(name):
+            found = hxl.find(name, self.tags)
+            if len(found) > 1:
+                row = self.rows_before_data
+                raise DeliveryError("hxl.tags", row=row, problems=hxl.problems(self.tags, row, [name]))
+            header = self.names[found[0]] if found else None
+        return header
 
     def _headers_of(self, column: Column) -> list[str]:
         """The headers of this file that a column reads: the first synonym there is, or all of `from_any` or a join."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 
 from footprints.contracts import Layout
 from footprints.harmonise.folding import fold
+from footprints.readers import hxl
 
 PREVIEW_ROWS = 30
 HEADER_SEARCH_ROWS = 25
@@ -18,7 +18,6 @@ MAX_COLUMNS = 16_384
 """As many as a worksheet can have. A table with more has the wrong separator, or its rows and columns are swapped."""
 CHUNK_CELLS = 5_000_000
 """A chunk of a wide sheet has fewer rows, so that it holds no more cells than this."""
-HXL_TAG = re.compile(r"^\s*#[a-z][a-z0-9_]*(\s*[+][a-z0-9_+\s]*)?\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,14 @@ class RaggedRow:
 
 @dataclass(frozen=True)
 class Header:
-    """Where the header is: its names, and the number of rows (from the top of the sheet) before the first data row."""
+    """Where the header is: its names, and the number of rows (from the top of the sheet) before the first data row.
+
+    `tags` are the cells of its HXL tag row, one for each name; empty where it has none.
+    """
 
     names: tuple[str, ...]
     rows_before_data: int
+    tags: tuple[str, ...] = ()
 
 
 @dataclass
@@ -89,6 +92,8 @@ def find_header(sheet: Sheet, layout: Layout) -> Header | None:
         if match.n_columns is not None and width != match.n_columns:
             return None
         return Header(tuple(f"c{i}" for i in range(1, width + 1)), read.skip_rows_after_header)
+    if match.tags:
+        return _tagged_header(rows, layout)
     wanted = {fold(header) for header in match.headers}
     unwanted = {fold(header) for header in match.not_headers}
     for candidate in _header_candidates(layout, rows):
@@ -101,10 +106,40 @@ def find_header(sheet: Sheet, layout: Layout) -> Header | None:
         if match.n_columns is not None and len(names) != match.n_columns:
             continue
         before = max(candidate) + read.skip_rows_after_header
-        if before < len(rows) and is_hxl_row(rows[before]):
+        tags = names if hxl.is_tag_row(names) else ()
+        if before < len(rows) and hxl.is_tag_row(rows[before]):
+            tags = _at_width(rows[before], len(names))
             before += 1
-        return Header(names, before)
+        return Header(names, before, tags)
     return None
+
+
+def tag_row(rows: list[list[str]]) -> int | None:
+    """The position of the HXL tag row among the first rows of a sheet: above it is header, below it data."""
+    return next((i for i, row in enumerate(rows[:HEADER_SEARCH_ROWS]) if hxl.is_tag_row(row)), None)
+
+
+def _tagged_header(rows: list[list[str]], layout: Layout) -> Header | None:
+    """The header of a sheet recognised by its tags: named by the row above them, by the tag where that is blank."""
+    position = tag_row(rows)
+    if position is None or not all(hxl.find(pattern, rows[position]) for pattern in layout.match.tags):
+        return None
+    above = _without_trailing_blanks(rows[position - 1]) if position else []
+    tags = _without_trailing_blanks(rows[position])
+    width = max(len(above), len(tags))
+    above, tags = list(_at_width(above, width)), list(_at_width(tags, width))
+    names = unique_names([name if name.strip() else tag for name, tag in zip(above, tags, strict=True)])
+    folded = {fold(name) for name in names}
+    match = layout.match
+    if not {fold(h) for h in match.headers} <= folded or {fold(h) for h in match.not_headers} & folded:
+        return None
+    if match.n_columns is not None and len(names) != match.n_columns:
+        return None
+    return Header(names, position + 1, tuple(tags))
+
+
+def _at_width(cells: Sequence[str], width: int) -> tuple[str, ...]:
+    return (*cells[:width], *[""] * (width - len(cells)))
 
 
 def _header_candidates(layout: Layout, rows: list[list[str]]) -> list[tuple[int, ...]]:
@@ -142,12 +177,6 @@ def _without_trailing_blanks(cells: list[str]) -> list[str]:
     while end and not cells[end - 1].strip():
         end -= 1
     return cells[:end]
-
-
-def is_hxl_row(cells: Sequence[str]) -> bool:
-    """Whether a row is an HXL tag row: at least one tag, and no cell that is neither tag nor blank."""
-    filled = [cell for cell in cells if cell.strip()]
-    return bool(filled) and all(HXL_TAG.match(cell) for cell in filled)
 
 
 def rows_in_a_chunk(chunk_rows: int, width: int) -> int:

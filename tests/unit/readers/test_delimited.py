@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from footprints.errors import DeliveryError
 from footprints.readers import Header, RaggedRow, open_file
-from footprints.readers.table import is_hxl_row, unique_names
+from footprints.readers.hxl import is_tag_row
+from footprints.readers.table import unique_names
 
 LIMIT = 2**30
 
@@ -107,9 +108,9 @@ def test_header_names_are_told_apart() -> None:
 
 
 def test_a_row_of_hxl_tags_is_known_by_its_tags_only() -> None:
-    assert is_hxl_row(["#country+name", "", " #affected +f "])
-    assert not is_hxl_row(["#country", "Mali"])
-    assert not is_hxl_row(["", ""])
+    assert is_tag_row(["#country+name", "", " #affected +f "])
+    assert not is_tag_row(["#country", "Mali"])
+    assert not is_tag_row(["", ""])
 
 
 cells = st.text(st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="\ufeff"), max_size=12)

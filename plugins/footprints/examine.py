@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,17 +23,20 @@ from footprints.errors import DeliveryError
 from footprints.harmonise import survey
 from footprints.harmonise.folding import fold
 from footprints.harmonise.mapping import Finding, Mapped, Mapper, to_frame
-from footprints.model import EXAMPLE_ROWS, Engine, ExpectationResult, Issue, Reject, Severity
+from footprints.model import EXAMPLE_ROWS, MAX_MARKS, Engine, ExpectationResult, Issue, Mark, Reject, Severity
 from footprints.quality.deliveries import Profile, Profiler
 from footprints.quality.engine import Checker, Outcome
 from footprints.quality.suites import Suite, load_suite
 from footprints.readers import Header, OpenFile, RaggedRow, Sheet, find_header, open_file
+from footprints.readers.returned import original_name, without_ours
 from footprints.settings import Settings
 from footprints.warehouse.tables import TABLES
 
 T = TypeVar("T")
 MAX_RAGGED = 500_000
 """So many rows with surplus cells, one after the other, are no table."""
+MAX_KEYS = 8
+"""A wide row gives many records; it is known again by so many of their keys."""
 MAX_VALUE = 200
 """A reject keeps at most so many characters of a cell."""
 
@@ -67,10 +71,17 @@ class Examination:
     engine: Engine = "gx"
     rows_read: int = 0
     rows_rejected: int = 0
+    rows_flagged: int = 0
+    """Rows that are loaded, and hit by a rule of severity `flag`."""
     issues: list[Issue] = field(default_factory=list)
     results: list[ExpectationResult] = field(default_factory=list)
     profiles: dict[str, Profile] = field(default_factory=dict)
     """By layout, what its good records cover and add up to."""
+    opened: OpenFile | None = None
+    parts: tuple[Part, ...] = ()
+    marks: list[Mark] = field(default_factory=list)
+    """Places of the file that rules of severity `reject` and `flag` hit: the first of them, up to MAX_MARKS."""
+    n_marks: int = 0
     _tallies: dict[tuple[str, Severity, str | None, str], tuple[_Tally, Mapping[str, Any]]] = field(
         default_factory=dict
     )
@@ -89,6 +100,26 @@ class Examination:
         tally.n_rows += len(row_numbers)
         room = EXAMPLE_ROWS - len(tally.example_rows)
         tally.example_rows.extend(int(n) for n in row_numbers[:room])
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the file holds rows of an earlier delivery, put right: it says nothing of other rows."""
+        returned = self.opened.returned if self.opened is not None else None
+        return returned is not None and returned.is_part
+
+    def mark(
+        self,
+        sheet: str,
+        row_numbers: npt.NDArray[np.int64],
+        severity: Severity,
+        rule: str,
+        column: str | None,
+        parameters: Mapping[str, Any],
+    ) -> None:
+        """Keeps where a rule hit, as long as there is room."""
+        self.n_marks += len(row_numbers)
+        for number in row_numbers[: MAX_MARKS - len(self.marks)].tolist():
+            self.marks.append(Mark(sheet, number, severity, rule, column, parameters))
 
     def close(self) -> None:
         """Turns what was counted into issues, the gravest and most frequent first."""
@@ -127,7 +158,8 @@ def examine(
     Raises DeliveryError where the file as a whole cannot be taken. The examination's issues may hold it too.
     """
     opened, parts = _open(path, file_name, contract, settings)
-    examination = Examination(layouts=tuple(part.layout for part in parts))
+    file_name = original_name(file_name)
+    examination = Examination(layouts=tuple(part.layout for part in parts), opened=opened, parts=tuple(parts))
     if opened.detected:
         examination.issues.append(Issue("encoding.detected", "note", parameters=dict(opened.detected)))
     if unread := _unread_sheets(opened, parts):
@@ -136,8 +168,13 @@ def examine(
         _examine_part(part, opened, file_name, contract, settings, sink, examination, today, privacy_key)
     if examination.rows_read == 0:
         raise DeliveryError("file.empty")
+    if opened.returned is not None:
+        opened.returned.is_read = True
     share = examination.rows_rejected / examination.rows_read
-    if share > contract.max_reject_share:
+    if examination.is_part:
+        # What it does not hold is not gone. And rows that were rejected before are no sign of a broken file.
+        examination.layouts = tuple(as_part(layout) for layout in examination.layouts)
+    elif share > contract.max_reject_share:
         examination.issues.append(
             Issue("gate.rejects", "hold", parameters={"share": round(share, 4), "limit": contract.max_reject_share})
         )
@@ -145,23 +182,37 @@ def examine(
     return examination
 
 
-def _open(path: Path, file_name: str, contract: Contract, settings: Settings) -> tuple[OpenFile, list[Part]]:
+def as_part(layout: Layout) -> Layout:
+    """The layout for a file that holds some rows only: what is not in it is not gone."""
+    return replace(layout, mode="upsert") if layout.mode == "snapshot" else layout
+
+
+def _open(path: Path, sent_name: str, contract: Contract, settings: Settings) -> tuple[OpenFile, list[Part]]:
     """The file and the sheets of it that some layout knows.
 
     A layout may say how text is encoded and delimited, so a file that no layout knows as detected is tried so too.
+    `sent_name` is the file's name as it was sent, which may be that of a copy of ours.
     """
-    opened = open_file(path, settings.max_unpacked_bytes)
+    file_name = original_name(sent_name)
+    opened = without_ours(open_file(path, settings.max_unpacked_bytes), sent_name)
     parts = _match(opened, file_name, contract)
     if not parts and opened.format == "csv":
         overrides = {(layout.read.encoding, layout.read.delimiter) for layout in contract.layouts} - {(None, None)}
         for encoding, delimiter in sorted(overrides, key=str):
-            retried = open_file(path, settings.max_unpacked_bytes, encoding=encoding, delimiter=delimiter)
+            retried = without_ours(
+                open_file(path, settings.max_unpacked_bytes, encoding=encoding, delimiter=delimiter), sent_name
+            )
             if parts := _match(retried, file_name, contract):
                 return retried, parts
     elif parts and opened.format == "csv":
         read = parts[0].layout.read
-        if read.encoding or read.delimiter:
-            opened = open_file(path, settings.max_unpacked_bytes, encoding=read.encoding, delimiter=read.delimiter)
+        # A copy of ours that the declared encoding could not hold says so by its byte order mark.
+        is_ours = opened.returned is not None and opened.detected.get("encoding") == "utf-8-sig"
+        if (read.encoding or read.delimiter) and not is_ours:
+            opened = without_ours(
+                open_file(path, settings.max_unpacked_bytes, encoding=read.encoding, delimiter=read.delimiter),
+                sent_name,
+            )
             parts = _match(opened, file_name, contract)
     if not parts:
         if error := recognise.explain(opened, contract, settings.expectations_dir, of_other(opened, file_name)):
@@ -212,7 +263,8 @@ def _match(opened: OpenFile, file_name: str, contract: Contract) -> list[Part]:
     for layout in contract.layouts:
         if parts and not layout.also:
             continue
-        if layout.read.format is not None and layout.read.format != opened.format:
+        # A CSV may come back as the workbook that we made of it.
+        if layout.read.format not in (None, opened.format) and opened.returned is None:
             continue
         if layout.match.file is not None and not re.search(layout.match.file, file_name, re.IGNORECASE):
             continue
@@ -322,6 +374,7 @@ def _reject_ragged(ragged: deque[RaggedRow], sheet: str, examination: Examinatio
         row = ragged.popleft()
         parameters = {"expected": row.expected, "found": row.found}
         examination.tally("row.ragged", "reject", None, np.array([row.row_number]), parameters)
+        examination.mark(sheet, np.array([row.row_number]), "reject", "row.ragged", None, parameters)
         rejects.append(Reject(row.row_number, ("row.ragged",), (), sheet))
     if rejects:
         sink.rejects(rejects)
@@ -466,6 +519,7 @@ def _settle(
         keys = mapped.records["record_key"].filter(pa.array(no_consent[mapped.row_of]))
         sink.refused([key for key in keys.to_pylist() if key])
     bad = np.zeros(len(chunk.row_numbers), bool)
+    flagged = np.zeros(len(chunk.row_numbers), bool)
     reasons: dict[int, tuple[list[str], list[str]]] = {}
     for finding in findings:
         # Of who did not consent nothing is said but that.
@@ -476,6 +530,17 @@ def _settle(
         examination.tally(
             finding.rule, finding.severity, finding.column, chunk.row_numbers[positions], finding.parameters
         )
+        if finding.severity in ("reject", "flag"):
+            examination.mark(
+                chunk.sheet,
+                chunk.row_numbers[positions],
+                finding.severity,
+                finding.rule,
+                finding.column,
+                finding.parameters,
+            )
+        if finding.severity == "flag":
+            flagged |= rows
         if finding.severity != "reject":
             continue
         bad |= rows
@@ -484,7 +549,11 @@ def _settle(
             rules.append(finding.rule)
             if finding.column is not None:
                 columns.append(finding.column)
+    examination.rows_flagged += int(np.count_nonzero(flagged & ~bad))
     if reasons:
+        hashes = _key_hashes(mapped, bad, mapper.privacy_key)
+        returned = examination.opened.returned if examination.opened is not None else None
+        references = returned.references if returned is not None else {}
         sink.rejects(
             [
                 Reject(
@@ -495,12 +564,31 @@ def _settle(
                     _shown(mapped, mapper, position, columns)
                     if contract.show_values and not no_consent[position]
                     else None,
+                    () if no_consent[position] else hashes.get(position, ()),
+                    references.get((chunk.sheet, int(chunk.row_numbers[position]))),
                 )
                 for position, (rules, columns) in sorted(reasons.items())
             ]
         )
         examination.rows_rejected += len(reasons)
     return bad
+
+
+def _key_hashes(mapped: Mapped, bad: npt.NDArray[np.bool_], privacy_key: bytes) -> dict[int, tuple[str, ...]]:
+    """By position of a rejected row, keyed hashes of the keys of its first records, as far as they could be read."""
+    hashes: dict[int, tuple[str, ...]] = {}
+    concerned = bad[mapped.row_of]
+    keys = mapped.records["record_key"].filter(pa.array(concerned)).to_pylist()
+    for position, key in zip(mapped.row_of[concerned].tolist(), keys, strict=True):
+        known = hashes.get(position, ())
+        if key and key.strip("|") and len(known) < MAX_KEYS:
+            hashes[position] = (*known, key_hash(privacy_key, key))
+    return hashes
+
+
+def key_hash(privacy_key: bytes, record_key: str) -> str:
+    """HMAC-SHA256 of a record key, 128 bits in hex: a row is known again by it, and no table holds the key itself."""
+    return hmac.digest(privacy_key, b"record key " + record_key.encode(), "sha256").hex()[:32]
 
 
 def _shown(mapped: Mapped, mapper: Mapper, position: int, columns: list[str]) -> dict[str, str]:
@@ -518,6 +606,8 @@ def _shown(mapped: Mapped, mapper: Mapper, position: int, columns: list[str]) ->
 def _delivery_issue(outcome: Outcome, mapper: Mapper, examination: Examination) -> None:
     """What an expectation says about the delivery as a whole, once all of it was seen."""
     severity = outcome.delivery_severity
+    if examination.is_part and severity is not None and outcome.failed is None:
+        return  # what a suite asks of the whole file (a number of rows, a share of good ones) is not asked of a part
     n_rows = int(np.count_nonzero(outcome.failed)) if outcome.failed is not None else 0
     if severity is None and n_rows:
         # Uniqueness is only known at the end, when its rows are staged already: the file waits for a person.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,9 @@ import pyarrow as pa
 from footprints.contracts import Layout
 from footprints.harmonise.folding import fold
 from footprints.readers import hxl
+
+if TYPE_CHECKING:
+    from footprints.readers.returned import Returned
 
 PREVIEW_ROWS = 30
 HEADER_SEARCH_ROWS = 25
@@ -62,11 +66,15 @@ class Sheet:
 
 @dataclass
 class OpenFile:
-    """A partner's file, opened: its format, its sheets, and what detection found (`{encoding, delimiter}` for CSV)."""
+    """A partner's file, opened: its format, its sheets, and what detection found (`{encoding, delimiter}` for CSV).
+
+    `returned` says what came back with it, where it is a file of ours (`readers.returned`).
+    """
 
     format: str
     sheets: list[Sheet]
     detected: dict[str, str]
+    returned: Returned | None = None
 
 
 def unique_names(cells: Sequence[str]) -> tuple[str, ...]:

@@ -81,14 +81,11 @@ BEGIN
                 c.code,
                 min(array_position(ARRAY['pcode', 'boundary', 'locality'], p.list_code)) AS list_rank,
                 bool_or(
-                    parent_key IS NOT NULL
-                    AND (
-                        upper(btrim(in_parent)) = p.parent_code
-                        OR parent_key = core.place_key(p.provider_parent)
-                        OR EXISTS (
-                            SELECT FROM core.place AS u
-                            WHERE u.place_code = p.parent_code AND u.name_keys @> ARRAY[parent_key]
-                        )
+                    coalesce(upper(btrim(in_parent)) = p.parent_code, false)
+                    OR coalesce(parent_key = core.place_key(p.provider_parent), false)
+                    OR EXISTS (
+                        SELECT FROM core.place AS u
+                        WHERE u.place_code = p.parent_code AND u.name_keys @> ARRAY[parent_key]
                     )
                 ) AS lies_in_parent
             FROM hit

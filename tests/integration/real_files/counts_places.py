@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import csv
+import itertools
+import json
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 PCODES = "ocha-cod/download-global-pcodes-adm-1-2.csv"
 LENGTHS = "ocha-cod/download-global-pcode-lengths.csv"
 LOCALITIES = "ocha-cod/PCODES_Localites_OCHA.csv"
+AFRICA = "geo/africa_admin0.json"
+LIBYA = "geo/lby_adm1.json"
+MALI = "geo/mli_adm1.json"
+CHAD = "geo/tcd_adm1.json"
+LAKE_CHAD = "geo/lake_chad_adm1.json"
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,55 @@ def localities(root: Path) -> Count:
         len({row["RowcaCode4"] for row in rows}),
         {"CAF": len(rows)},
     )
+
+
+def _shapes(root: Path, file: str, layout: str, country: str) -> Count:
+    shapes = properties(root, file)
+    # Natural Earth has no ISO code for Somaliland; its column of ISO's view counts it to Somalia.
+    by_country = Counter("SOM" if one.get(country) == "-99" else one.get(country, country) for one in shapes)
+    return Count(file, "ocha-geo", layout, "place", len(shapes), len(shapes), dict(by_country))
+
+
+def africa(root: Path) -> Count:
+    """Countries of Natural Earth."""
+    return _shapes(root, AFRICA, "natural-earth-countries", "ISO_A3")
+
+
+def libya(root: Path) -> Count:
+    """First-level areas of Libya."""
+    return _shapes(root, LIBYA, "areas-2018", "LBY")
+
+
+def mali(root: Path) -> Count:
+    """First-level areas of Mali."""
+    return _shapes(root, MALI, "areas-2015", "MLI")
+
+
+def chad(root: Path) -> Count:
+    """First-level areas of Chad."""
+    return _shapes(root, CHAD, "areas-2015", "TCD")
+
+
+def lake_chad(root: Path) -> Count:
+    """First-level areas of four countries around Lake Chad."""
+    return _shapes(root, LAKE_CHAD, "areas-rowca", "CNTRY_CODE")
+
+
+def properties(root: Path, file: str) -> list[dict[str, Any]]:
+    """What a TopoJSON file says of each of its shapes."""
+    document = json.loads((root / file).read_text("utf-8"))
+    return [shape["properties"] for thing in document["objects"].values() for shape in thing["geometries"]]
+
+
+def area(geometry: dict[str, Any]) -> float:
+    """Area of a GeoJSON polygon or multipolygon in square degrees (shoelace formula), holes taken off."""
+    polygons = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
+
+    def ring(points: list[list[float]]) -> float:
+        pairs = itertools.pairwise(points)
+        return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairs)) / 2
+
+    return sum(ring(rings[0]) - sum(ring(hole) for hole in rings[1:]) for rings in polygons)
 
 
 def letters_lost(root: Path) -> dict[str, int]:

@@ -48,7 +48,16 @@ def _counts() -> ModuleType:
 
 
 counts = _counts()
-LISTS = (counts.pcodes, counts.lengths, counts.localities)
+LISTS = (
+    counts.pcodes,
+    counts.lengths,
+    counts.localities,
+    counts.africa,
+    counts.libya,
+    counts.mali,
+    counts.chad,
+    counts.lake_chad,
+)
 
 
 @pytest.fixture(scope="module")
@@ -175,3 +184,43 @@ def test_order_does_not_matter_and_nothing_is_guessed(connection: Connection) ->
     assert {place.split(" → ")[0] for place in told} >= unknown
     listed = {p.provider_place for p in places.undecided(connection, "iom-dtm") if p.column_name == "provider_admin2"}
     assert listed == unknown
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [
+        (counts.LIBYA, "ADM1_PCODE"),
+        (counts.MALI, "admin1Pcod"),
+        (counts.CHAD, "admin1Pcod"),
+        (counts.LAKE_CHAD, "Rowcacode1"),
+    ],
+    ids=["libya", "mali", "chad", "lake-chad"],
+)
+def test_shapes_have_the_area_that_their_file_states(file: str, code: str, connection: Connection) -> None:
+    """Files state each area in square degrees as it was before the outlines were simplified: within a hundredth."""
+    load(connection, file, "ocha-geo")
+    rows = connection.execute(text("SELECT provider_code, geometry FROM core.place_geometry"))
+    areas = {row[0]: counts.area(row[1]) for row in rows}
+    stated = {shape[code]: shape["Shape_Area"] for shape in counts.properties(PARTNERS, file)}
+    assert areas == pytest.approx(stated, rel=0.01)
+
+
+def test_lists_that_name_one_place_agree_on_it(connection: Connection) -> None:
+    for file in (counts.LIBYA, counts.CHAD, counts.LAKE_CHAD, counts.AFRICA):
+        load(connection, file, "ocha-geo")
+    load(connection, counts.PCODES, "ocha-cod")
+    rows = connection.execute(text("SELECT provider_code, place_code FROM core.place_geometry WHERE admin_level = 1"))
+    places_of = {row[0]: row[1] for row in rows}
+    known = counts.codes(PARTNERS)
+    names: dict[str, dict[str, list[str]]] = {}
+    for shape in counts.properties(PARTNERS, counts.CHAD) + counts.properties(PARTNERS, counts.LAKE_CHAD):
+        code = shape.get("admin1Pcod") or shape["Rowcacode1"]
+        country = shape.get("CNTRY_CODE", "TCD")
+        named = names.setdefault(country, counts.names(PARTNERS, country, "1"))
+        assert [places_of[code]] == named[counts.plain(shape.get("admin1Name") or shape["ADM1_NAME"])]
+    assert {places_of[code] for code in ("LY01", "LY02", "LY03")} == {"LY01", "LY02", "LY03"}
+    dimension = connection.execute(text("SELECT place_code, name_ar, other_codes FROM core.place_dimension")).all()
+    assert len({row.place_code for row in dimension}) == len(dimension) == len(known) + 54
+    by_code = {row.place_code: row for row in dimension}
+    assert sorted(by_code["TCD07"].other_codes) == ["TCD007", "TD07"]
+    assert by_code["LY01"].name_ar == "الشرق"

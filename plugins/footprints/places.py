@@ -28,7 +28,7 @@ LIKENESS = 60
 SHOWN = 20
 """A receipt names at most so many places."""
 DESCRIBED = "provider_location"
-"""The column that tells in words where something happened ("40 km north of Zuwara"): no receipt asks for a name."""
+"""The column that tells in words where something happened ("40 km north of Zuwara"): nobody is asked for a name."""
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,13 @@ def sync_aliases(connection: Connection, path: Path) -> None:
 def undecided(connection: Connection, source_id: str | None = None, statuses: Sequence[str] = ()) -> list[UnknownPlace]:
     """What the lists of places do not decide, the most frequent first, each with the places that come nearest.
 
-    `statuses` are unknown and ambiguous unless others are named.
+    `statuses` are unknown and ambiguous unless others are named. Descriptions (`DESCRIBED`) are left out.
     """
     rows = connection.execute(
         text(
             "SELECT * FROM core.place_match WHERE status = ANY(:statuses)"
             " AND (CAST(:source AS text) IS NULL OR source_id = :source)"
+            f" AND column_name <> '{DESCRIBED}'"
             " ORDER BY n_records DESC, source_id, country_code, admin_level, provider_place, provider_code, column_name"
         ),
         {"statuses": list(statuses or ("unknown", "ambiguous")), "source": source_id},

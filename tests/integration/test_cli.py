@@ -69,7 +69,7 @@ def commands_with_json() -> set[str]:
 
 
 SEEN = {"deliveries", "receipt", "rejects", "sources", "quality", "refresh", "trends", "check", "drop", "replay"}
-SEEN |= {"withdraw", "rebuild"}
+SEEN |= {"withdraw", "rebuild", "places"}
 
 
 def test_every_command_with_json_is_run_here() -> None:
@@ -91,6 +91,9 @@ def test_lists_are_json(shell: Shell, good: tuple[int, int]) -> None:
     assert shell.json("receipt", delivery)["delivery_id"] == delivery
     assert "mhub-incidents" in {source["source"] for source in shell.json("sources")}
     assert isinstance(shell.json("quality"), list)
+    [described] = shell.json("places", "--source", "mhub-incidents")
+    assert (described["column_name"], described["status"]) == ("provider_location", "unlisted")
+    assert shell.json("places", "--unknown") == []
     assert {result["trend_table"] for result in shell.json("refresh")} >= {"incident_month"}
     cells = shell.json("trends", "--country", "LBY", "--period", "2019")
     assert all(cell.keys() >= {"indicator", "n", "base", "value", "low", "high"} for cell in cells)

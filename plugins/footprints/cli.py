@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from footprints import cli_stack
+from footprints import cli_partner, cli_stack
 from footprints.errors import ConfigurationError, FootprintsError, NotFoundError
 from footprints.settings import settings
 
@@ -30,6 +30,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__, rich_markup_mode=None
 )
 cli_stack.register(app)
+cli_partner.register(app)
 
 # Where nobody watches (a pipe, a log) there is no width to keep to.
 out = Console(width=None if sys.stdout.isatty() else 160)

@@ -78,6 +78,7 @@ class Column:
     required: bool = False
     on_error: Literal["reject", "flag"] = "reject"
     map: Mapping[str, str] | None = None
+    map_name: str | None = None
     map_default: str | None = None
     default: str | None = None
     end_of: Literal["month", "year"] | None = None
@@ -306,6 +307,7 @@ def _column(path: Path, where: str, target: str, entry: dict[str, Any]) -> Colum
         source=(source,) if isinstance(source, str) else tuple(source),
         any_of=tuple(entry.get("from_any", ())),
         map=_load_map(path, where, entry["map"]) if "map" in entry else None,
+        map_name=entry.get("map"),
         **fields,
     )
 

@@ -35,7 +35,7 @@ NUMERIC = ("integer", "count", "number", "year")
 Texts = Mapping[str, str]
 """Language → text."""
 Limits = Mapping[str, Mapping[str, Any]]
-"""Column of ours → `low`, `high`, `values`."""
+"""Column of ours → `low`, `high`, `values`, `pattern`."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def _field(
         low=limit.get("low"),
         high=limit.get("high"),
         formats=() if as_text else main.formats,
-        pattern=rejecting[0].extract if rejecting else None,
+        pattern=rejecting[0].extract if rejecting else _pattern(main, limit),
         unknown=main.unknown,
         withheld=main.withheld,
         interval=main.interval,
@@ -225,6 +225,12 @@ def _field(
         decimal=main.decimal,
         is_hashed=hashed,
     )
+
+
+def _pattern(column: Column, limit: Mapping[str, Any]) -> str | None:
+    """The form that a critical expectation asks of a text which comes as it is."""
+    is_plain = column.type == "text" and not column.prefix and column.map is None
+    return str(limit["pattern"]) if is_plain and "pattern" in limit else None
 
 
 def _entries(layout: Layout, column: Column) -> list[str]:
@@ -259,7 +265,7 @@ def _choices(contract: Contract, column: Column, limits: Limits) -> tuple[tuple[
     if column.type == "boolean":
         return tuple(Choice(value, {"en": value, "fr": value, "ar": value}) for value in ("yes", "no")), strict
     values = limits.get(column.target, {}).get("values")
-    if column.type == "text" and values and not column.prefix and column.map is None:
+    if column.type in ("text", "integer", "count") and values and not column.prefix and column.map is None:
         labels = _labels(contract, column.target)
         return tuple(Choice(str(value), labels.get(str(value), {})) for value in values), True
     return (), False
@@ -314,7 +320,7 @@ def _meaning(contract: Contract, target: str) -> Texts | None:
 
 
 def _limits(contract: Contract, layout: Layout) -> dict[str, dict[str, Any]]:
-    """What critical expectations ask of a column: `low`, `high` (dates in ISO form) and `values`.
+    """What critical expectations ask of a column: `low`, `high` (dates in ISO form), `values` and `pattern`.
 
     Limits that move with the day ("not after today") are left to the check: a template is filled for years.
     """
@@ -334,6 +340,8 @@ def _limits(contract: Contract, layout: Layout) -> dict[str, dict[str, Any]]:
             kwargs = expectation.kwargs
             if expectation.type == "expect_column_values_to_be_in_set":
                 found["values"] = tuple(kwargs["value_set"])
+            elif expectation.type == "expect_column_values_to_match_regex":
+                found.setdefault("pattern", kwargs["regex"])
             elif expectation.type == "expect_column_values_to_be_between":
                 for name, key, narrower in (("low", "min_value", max), ("high", "max_value", min)):
                     value = kwargs.get(key)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import shutil
+import string
 from datetime import datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import find, strategies
 from openpyxl import load_workbook
 
 from footprints import receipts
@@ -31,8 +34,21 @@ NAMES = {
     "popstats-all": "popstats_all_data.xlsx",
 }
 """Where the contract reads something from the file's name."""
-PATTERNED = {"round": "2016-03/2016-05", "m0489_meta_survey_round": "B2_01"}
-"""Texts of columns that have a pattern."""
+
+
+EXAMPLES = {"m0489_meta_survey_round": "B2_01"}
+"""Texts of which two columns take a part each."""
+
+
+def matching(pattern: str, i: int) -> str:
+    """The i-th of the simplest texts of a pattern's form."""
+    found: list[str] = []
+    while len(found) <= i:
+        texts = strategies.from_regex(
+            pattern, fullmatch=True, alphabet=string.ascii_letters + string.digits + "-/_|.: "
+        )
+        found.append(find(texts, lambda one: one not in found and one == one.strip() != "", random=Random(1)))
+    return found[i]
 
 
 def value(field: Field, i: int, contract: Contract, language: Any) -> Any:
@@ -45,7 +61,7 @@ def value(field: Field, i: int, contract: Contract, language: Any) -> Any:
         values = written(field, contract, language)
         return values[(i * 7) % len(values)]
     if field.pattern:
-        return PATTERNED[field.header]
+        return EXAMPLES.get(field.header) or matching(field.pattern, i)
     if field.kind in ("date", "month"):
         return datetime(2016, 4 + i, 10 + i)
     if field.kind == "datetime":

@@ -5,6 +5,7 @@ Nothing here ever touches a stack that a developer has running: every test has a
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
@@ -21,6 +22,13 @@ from footprints.stack.postgres import Postgres
 from footprints.stack.seaweedfs import GRPC_OFFSET, REGION, SeaweedFS
 
 TEMPLATE = "warehouse_template"
+PARTNER_BUCKET = "partners-own"
+PARTNER = {
+    "name": "partner",
+    "credentials": [{"accessKey": "partner", "secretKey": "partners-secret"}],
+    "actions": [f"{action}:{PARTNER_BUCKET}" for action in ("Read", "List")],
+}
+"""A second identity of the store, as a partner gives us one for a feed: it may read its own bucket and no other."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -120,6 +128,9 @@ def s3_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
         signing_key=secrets.token_urlsafe(24),
     )
     store.prepare()
+    identities = json.loads((directory / "s3.json").read_text())
+    identities["identities"].append(PARTNER)
+    (directory / "s3.json").write_text(json.dumps(identities))
     environment = inherited_environment() | {processes.MARKER: secrets.token_hex(8)}
     log = directory / "seaweedfs.log"
     handle = processes.start(store.argv(), environment=environment, directory=directory, log=log)

@@ -15,6 +15,7 @@ import jsonschema
 import yaml
 
 from footprints.errors import ContractError, NotFoundError
+from footprints.feeds.plan import Feed, parse_feed
 from footprints.harmonise.countries import load_crosswalk
 from footprints.harmonise.folding import fold
 from footprints.model import Language
@@ -168,6 +169,7 @@ class Contract:
     countries: Mapping[str, str]
     directory: Path
     sha256: str
+    feed: Feed | None = None
 
     def suites(self) -> tuple[Path, ...]:
         """The source's GX suites, "as delivered"."""
@@ -234,6 +236,9 @@ def load_contract(directory: Path) -> Contract:
         countries=load_crosswalk(directory.parent / "countries.csv", directory / "maps" / "countries.csv"),
         directory=directory,
         sha256=hashlib.sha256(raw).hexdigest(),
+        feed=parse_feed(document["feed"], f"{path}: feed", [layout.mode for layout in layouts])
+        if "feed" in document
+        else None,
     )
 
 

@@ -9,18 +9,30 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from footprints.errors import ConfigurationError
 
+T = TypeVar("T")
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def home() -> Path:
     """The directory that holds all state of the embedded stack (`FOOTPRINTS_HOME`, default `.footprints`)."""
     return Path(os.environ.get("FOOTPRINTS_HOME", REPOSITORY / ".footprints"))
+
+
+class FeedSecret(BaseModel):
+    """What a feed proves who we are with: a token is a `password`; the keys of a bucket are `login` and `password`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    login: str = ""
+    password: SecretStr = SecretStr("")
+    region: str = "us-east-1"
 
 
 class Settings(BaseSettings):
@@ -53,6 +65,13 @@ class Settings(BaseSettings):
     contact: str = ""
     """Whom a partner may write to about a receipt: a name or an e-mail address of the hub's data team."""
 
+    feeds: str = ""
+    """Sources that `pull_feeds` fetches, separated by commas; `all`: each that has a feed. Empty: nothing."""
+    feed_urls: str = ""
+    """JSON, source → base address of its feed, where it is not the contract's (`{"mhub-survey": "https://…/"}`)."""
+    feed_secrets: SecretStr = SecretStr("")
+    """JSON, name of a secret → `login`, `password`, `region`. In Airflow a connection `feed_<name>` wins."""
+
     expectations_dir: Path = REPOSITORY / "expectations"
     sql_dir: Path = REPOSITORY / "sql"
     data_docs_dir: Path = Field(default_factory=lambda: home() / "data-docs")
@@ -73,6 +92,15 @@ class Settings(BaseSettings):
         """Name of the archive bucket."""
         return self.archive_bucket or self.landing_bucket
 
+    def base_urls(self) -> dict[str, str]:
+        """Source → base address of its feed. Raises ConfigurationError where the setting is no such JSON."""
+        return _parsed(TypeAdapter(dict[str, str]), self.feed_urls, "FOOTPRINTS_FEED_URLS")
+
+    def secrets(self) -> dict[str, FeedSecret]:
+        """Secrets of feeds by name. Raises ConfigurationError where the setting is no such JSON."""
+        text = self.feed_secrets.get_secret_value()
+        return _parsed(TypeAdapter(dict[str, FeedSecret]), text, "FOOTPRINTS_FEED_SECRETS")
+
     def need(self, name: str) -> str:
         """The value of a setting that must be there.
 
@@ -85,6 +113,13 @@ class Settings(BaseSettings):
                 "start the stack with `footprints up`, or export the variables of your own (docs/architecture.md)",
             )
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def _parsed(adapter: TypeAdapter[dict[str, T]], text: str, variable: str) -> dict[str, T]:
+    try:
+        return adapter.validate_json(text) if text.strip() else {}
+    except ValidationError:
+        raise ConfigurationError(f"{variable} is not the JSON that it should be", "see docs/architecture.md") from None
 
 
 @cache

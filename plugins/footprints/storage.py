@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -95,9 +95,9 @@ class Store:
         """Writes a small object."""
         self.client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
 
-    def put_file(self, bucket: str, key: str, path: Path) -> None:
-        """Writes a file, in parts where it is large."""
-        self.client.upload_file(str(path), bucket, key)
+    def put_file(self, bucket: str, key: str, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+        """Writes a file, in parts where it is large, with what is to be known of it beside its content."""
+        self.client.upload_file(str(path), bucket, key, ExtraArgs={"Metadata": dict(metadata)} if metadata else {})
 
     def get_bytes(self, bucket: str, key: str) -> bytes:
         """A small object's content. Raises NotFoundError where there is none."""

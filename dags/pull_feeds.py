@@ -20,7 +20,7 @@ def pull_feeds() -> None:
     """Deliveries that we fetch ourselves, from partners' APIs and from their own buckets.
 
     Which source is fetched from where, and how often, stands in the section `feed` of its contract; which of them are
-    fetched at all, in `FOOTPRINTS_FEEDS`. What is new is put into landing and enrolled, and goes the way of any delivery.
+    fetched at all, in `FOOTPRINTS_FEEDS`. What is new is put into landing, enrolled, and goes the way of any delivery.
 
     * **due** asks which feeds are due by their cadence.
     * **pull** fetches one feed each. What a partner's server does wrong is data about that feed (`meta.feed`,

@@ -381,6 +381,54 @@ def places(
 
 
 @app.command()
+def feeds(as_json: Json = False) -> None:
+    """List what is fetched from partners' APIs and buckets, when next, and what failed."""
+    from footprints.feeds import pull as feed_pulls
+
+    found = feed_pulls.statuses(settings())
+    if as_json:
+        _print_json([asdict(status) for status in found])
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("feed", "kind", "state", "cadence", "last whole", "next"):
+        table.add_column(column, no_wrap=column == "feed")
+    table.add_column("delivered", justify="right")
+    table.add_column("what is wrong", overflow="fold")
+    for s in found:
+        moments = (f"{moment:%Y-%m-%d %H:%M}" if moment else "" for moment in (s.succeeded_at, s.due_at))
+        wrong = f"needs {s.missing}" if s.state == "not set up" else s.error or ""
+        table.add_row(s.feed, s.kind, s.state, s.cadence, *moments, str(s.n_deliveries), escape(wrong))
+    out.print(table)
+
+
+@app.command()
+def pull(
+    feed: Annotated[
+        str | None, typer.Argument(metavar="[FEED]", help="This one, due or not; else all that are due.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Ask for everything anew, also what did not change.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Fetch what is new from a partner's API or bucket, and put it in landing."""
+    from footprints.feeds import pull as feed_pulls
+
+    names = [feed] if feed is not None else feed_pulls.due(settings())
+    results = [feed_pulls.pull(name, settings(), force=force) for name in names]
+    if as_json:
+        _print_json([asdict(result) for result in results])
+    else:
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for column in ("feed", "outcome", "items", "deliveries", "what is wrong"):
+            table.add_column(column, overflow="fold")
+        for r in results:
+            counts = ", ".join(f"{n} {word}" for word, n in r.n_items.items()) or "nothing new"
+            table.add_row(r.feed, r.outcome, counts, ", ".join(map(str, r.delivery_ids)), escape(r.error or ""))
+        out.print(table if results else "No feed is due.")
+    if any(result.outcome == "failed" for result in results):
+        raise typer.Exit(1)
+
+
+@app.command()
 def quality(
     source: Annotated[str | None, typer.Option("--source", "-s", help="Of this source only.")] = None,
     as_json: Json = False,

@@ -33,7 +33,7 @@ COMMENT ON COLUMN meta.delivery.bucket IS 'Bucket of the object.';
 COMMENT ON COLUMN meta.delivery.object_key IS 'Key of the object, landing/<partner>/<source>/<file>.';
 COMMENT ON COLUMN meta.delivery.object_version IS 'Version of the object: its ETag and the second it was written.';
 COMMENT ON COLUMN meta.delivery.size_bytes IS 'Size of the object in bytes.';
-COMMENT ON COLUMN meta.delivery.enrolled_by IS 'What told us of it: webhook, sqs, sweep, rebuild.';
+COMMENT ON COLUMN meta.delivery.enrolled_by IS 'What told us of it: webhook, sqs, sweep, rebuild; feed: we fetched it.';
 COMMENT ON COLUMN meta.delivery.state IS
 'received (waits), duplicate (same bytes as another), loaded, quarantined (not loaded, see receipt), failed (our '
 'error), superseded, withdrawn.';

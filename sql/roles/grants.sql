@@ -78,7 +78,7 @@ GRANT USAGE ON SCHEMA meta, core, trends TO footprints_analyst;
 GRANT SELECT ON ALL TABLES IN SCHEMA core, trends TO footprints_analyst;
 GRANT SELECT ON
 meta.source, meta.delivery, meta.issue, meta.expectation_result, meta.quality_month, meta.snapshot,
-meta.touched_partition, meta.refresh
+meta.touched_partition, meta.refresh, meta.feed, meta.feed_fetch
 TO footprints_analyst;
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA core, trends TO footprints_analyst;
 
@@ -96,6 +96,7 @@ BEGIN
         SELECT *
         FROM (VALUES
             ('meta.partner', ARRAY['contact']),
+            ('meta.feed_item', ARRAY['unfinished']),
             ('meta.refused_consent', ARRAY['key_sha256']),
             ('meta.reject', ARRAY['provider_values']),
             ('core.interview', ARRAY['enumerator_hash']),

@@ -146,7 +146,7 @@ def test_each_key_of_a_contract_is_explained() -> None:
     schema = json.loads((REPOSITORY / "expectations/contract.schema.json").read_text("utf-8"))
     page = (REPOSITORY / "docs/add-a-source.md").read_text("utf-8")
     reference = page[page.index("## The contract, key by key") :]
-    words = {word for code in CODE.findall(reference) for word in re.findall(r"[a-z_]+", code)}
+    words = {word for code in CODE.findall(reference) for word in re.findall(r"[a-z_]+[0-9]*", code)}
     keys: set[str] = set()
 
     def collect(node: Any) -> None:

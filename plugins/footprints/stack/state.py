@@ -126,7 +126,8 @@ def lock(home: Path) -> Iterator[None]:
 CHOSEN = tuple(
     f"FOOTPRINTS_{name}"
     for name in (
-        "CONTACT", "EXPECTATIONS_DIR", "DATA_DOCS_DIR", "SQS_QUEUE_URL", "CHUNK_ROWS", "GX_ROWS", "CLAIM_LIMIT",
+        "CONTACT", "FEEDS", "FEED_URLS", "FEED_SECRETS",
+        "EXPECTATIONS_DIR", "DATA_DOCS_DIR", "SQS_QUEUE_URL", "CHUNK_ROWS", "GX_ROWS", "CLAIM_LIMIT",
         "CLAIM_TIMEOUT_MINUTES", "MAX_OBJECT_BYTES", "MAX_UNPACKED_BYTES",
     )
 )  # fmt: skip

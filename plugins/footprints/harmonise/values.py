@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from footprints.contracts import Column
 from footprints.harmonise.folding import fold
+from footprints.harmonise.numerals import NotANumberError, ascii_digits, english_date, plain_number
 
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 INTEGER = re.compile(r"[+-]?\d+(\.0+)?")
@@ -118,7 +119,7 @@ def _easy_cells(trimmed: pa.Array, column: Column, nulls: set[str]) -> tuple[np.
             values = pc.binary_join_element_wise(pa.scalar(column.prefix, pa.large_string()), values, empty)
         return mask.to_numpy(zero_copy_only=False), values
     if column.type in ("integer", "count", "number"):
-        decimal_comma = column.type == "number" and (column.decimal == "," or column.thousands is not None)
+        decimal_comma = column.type == "number" and (column.decimal != "." or column.thousands is not None)
         pattern = SIMPLE_NUMBER if column.type == "number" and not decimal_comma else SIMPLE_INTEGER
         mask = pc.fill_null(pc.match_substring_regex(trimmed, pattern), False)
         if numeric_nulls := sorted(v for v in nulls if v and not v.isalpha()):
@@ -221,7 +222,7 @@ def cell_parser(column: Column, countries: Mapping[str, str]) -> Callable[[str],
     if kind in ("integer", "count"):
         return lambda text: _integer(_plain_number(text, column))
     if kind == "year":
-        return _year
+        return lambda text: _year(ascii_digits(text))
     if kind == "number":
         return lambda text: _number(_plain_number(text, column))
     if kind == "boolean":
@@ -236,10 +237,10 @@ def cell_parser(column: Column, countries: Mapping[str, str]) -> Callable[[str],
 
 
 def _plain_number(text: str, column: Column) -> str:
-    plain = text.replace("\u00a0", "").replace("\u202f", "")
-    if column.thousands:
-        plain = plain.replace(column.thousands, "")
-    return plain.replace(",", ".") if column.decimal == "," else plain
+    try:
+        return plain_number(text, column.decimal, column.thousands)
+    except NotANumberError:
+        raise UnreadableError from None
 
 
 def _integer(text: str) -> int:
@@ -327,13 +328,21 @@ def _moment(text: str, column: Column) -> dt.datetime:
 
 
 def _strptime(text: str, formats: tuple[str, ...]) -> dt.datetime:
+    """The moment by the first form that fits, the words for months and weekdays in English, French or Arabic."""
+    moment = _by_forms(text, formats)
+    if moment is None:
+        english = english_date(text)
+        moment = _by_forms(english, tuple(form.replace("%b", "%B").replace("%a", "%A") for form in formats))
+    if moment is None:
+        raise UnreadableError
+    return moment
+
+
+def _by_forms(text: str, formats: tuple[str, ...]) -> dt.datetime | None:
     for form in formats:
-        if form == "iso":
-            try:
-                return dt.datetime.fromisoformat(text)
-            except ValueError:
-                continue
         try:
+            if form == "iso":
+                return dt.datetime.fromisoformat(text)
             return dt.datetime.strptime(text, form)  # noqa: DTZ007 - the zone is the contract's
         except ValueError:
             continue
@@ -342,4 +351,4 @@ def _strptime(text: str, formats: tuple[str, ...]) -> dt.datetime:
             return dt.datetime.fromisoformat(text)
         except ValueError:
             pass
-    raise UnreadableError
+    return None

@@ -16,7 +16,7 @@ import yaml
 
 from footprints.errors import ContractError, NotFoundError
 from footprints.feeds.plan import Feed, parse_feed
-from footprints.harmonise.countries import load_crosswalk
+from footprints.harmonise.countries import load_crosswalk, m49_codes, read_codes
 from footprints.harmonise.folding import fold
 from footprints.model import Language
 
@@ -80,6 +80,7 @@ class Column:
     on_error: Literal["reject", "flag"] = "reject"
     map: Mapping[str, str] | None = None
     map_name: str | None = None
+    codes: Mapping[str, str] | None = None
     map_default: str | None = None
     default: str | None = None
     end_of: Literal["month", "year"] | None = None
@@ -298,7 +299,7 @@ def _with_tuples(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _column(path: Path, where: str, target: str, entry: dict[str, Any]) -> Column:
     source = entry.get("from", ())
-    fields = {k: v for k, v in entry.items() if k not in ("from", "from_any", "map")}
+    fields = {k: v for k, v in entry.items() if k not in ("from", "from_any", "map", "codes")}
     for name, value in fields.items():
         if isinstance(value, list):
             fields[name] = tuple(value)
@@ -313,8 +314,16 @@ def _column(path: Path, where: str, target: str, entry: dict[str, Any]) -> Colum
         any_of=tuple(entry.get("from_any", ())),
         map=_load_map(path, where, entry["map"]) if "map" in entry else None,
         map_name=entry.get("map"),
+        codes=_country_codes(path, where, kind, entry["codes"]) if "codes" in entry else None,
         **fields,
     )
+
+
+def _country_codes(path: Path, where: str, kind: str, name: str) -> dict[str, str]:
+    """The codes that a country column's cells are in, where they are not ISO's letters."""
+    if kind not in ("country", "country_list"):
+        raise ContractError(f"{path}: {where}.codes: only a country has them")
+    return m49_codes() if name == "numeric" else read_codes(path.parent.parent / "unhcr_codes.csv")
 
 
 def _unpivot(entry: dict[str, Any]) -> Unpivot:

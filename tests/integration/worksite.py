@@ -24,7 +24,15 @@ from footprints.warehouse.engine import engine
 from footprints.warehouse.migrate import libpq_url
 from footprints.warehouse.tables import TABLES
 
-SHARED = ("contract.schema.json", "indicators.schema.json", "codes.csv", "countries.csv", "_tables")
+SHARED = (
+    "contract.schema.json",
+    "indicators.schema.json",
+    "codes.csv",
+    "countries.csv",
+    "unhcr_codes.csv",
+    "places.csv",
+    "_tables",
+)
 Row = tuple[str, str, str, int | str]
 """key, day, region, dead"""
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from footprints.contracts import Column
+from footprints.harmonise.countries import find_country
 from footprints.harmonise.folding import fold
 from footprints.harmonise.numerals import NotANumberError, ascii_digits, english_date, plain_number
 
@@ -27,6 +28,8 @@ SCIENTIFIC = re.compile(r"[+-]?\d(\.\d+)?[eE]\+?\d{1,2}")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 MOJIBAKE = re.compile("[ÃÂâØÙÐÑÅ][\u0080-\u00bf\u0152-\u0192\u02c6-\u2122]")
 MAX_INT = 2**31 - 1
+CODE_LIKE = re.compile(r"[A-Z]{2,3}|\d{1,3}")
+"""A code: where the contract says that codes are UNHCR's, `AUS` is Austria or nothing, never ISO's Australia."""
 
 TRUE = {"true", "yes", "oui", "نعم", "1", "y"}
 FALSE = {"false", "no", "non", "لا", "0", "n"}
@@ -289,7 +292,9 @@ def _code(text: str, column: Column) -> str:
 
 def _country(text: str, column: Column, countries: Mapping[str, str]) -> str:
     folded = fold(text)
-    code = countries.get(folded)
+    code = (column.codes or {}).get(folded)
+    if code is None and (column.codes is None or not CODE_LIKE.fullmatch(text)):
+        code = find_country(text, countries)
     if code is None and column.map is not None:
         code = column.map.get(folded)
     code = code or column.map_default

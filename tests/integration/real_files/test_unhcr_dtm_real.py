@@ -196,13 +196,13 @@ def test_the_codes_of_2014_are_right_to_the_last_figure(expected: dict[str, Any]
 
 
 def test_the_code_map_of_2014_names_each_code_once() -> None:
-    with (EXPECTATIONS / "unhcr-population" / "maps" / "unhcr_codes_2014.csv").open(encoding="utf-8") as file:
+    with (EXPECTATIONS / "unhcr_codes.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     known = {country.country_code for country in countries()}
-    assert len({fold(row["provider_value"]) for row in rows}) == len({row["code"] for row in rows}) == len(rows)
-    assert {row["code"] for row in rows} <= known
+    assert len({fold(row["provider_value"]) for row in rows}) == len({row["country_code"] for row in rows}) == len(rows)
+    assert {row["country_code"] for row in rows} <= known
     # The traps: what would be another country, or none, in ISO.
-    code = {row["provider_value"]: row["code"] for row in rows}
+    code = {row["provider_value"]: row["country_code"] for row in rows}
     traps = {"ARE": "EGY", "AUS": "AUT", "AUL": "AUS", "COB": "COG", "ERT": "ERI", "ICO": "CIV", "SUD": "SDN"}
     assert traps.items() <= code.items()
     assert {"GAZ": "PSE", "STA": "STA", "VAR": "UKN", "NIG": "NGA", "NGR": "NER"}.items() <= code.items()

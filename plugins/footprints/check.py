@@ -52,6 +52,16 @@ class MemorySink:
         self.n_rejects += len(rejects)
         self.first_rejects.extend(rejects[: max(0, self.limit - len(self.first_rejects))])
 
+    def retract(self, row_numbers: npt.NDArray[np.int64]) -> None:
+        """Forgets records of the current sheet."""
+        gone = set(row_numbers.tolist())
+        kept = [entry for entry in self.keys[-1] if entry[2] not in gone]
+        self.n_records -= len(self.keys[-1]) - len(kept)
+        self.keys[-1] = kept
+
+    def interviews(self, checked: pa.Table) -> None:
+        """No review without a warehouse."""
+
     def duplicates(self) -> tuple[int, int, list[Issue]]:
         """Rows and records that another row makes superfluous, as `warehouse.load` finds them, and issues on them."""
         n_rows = n_records = 0

@@ -112,14 +112,41 @@ class Unpivot:
     drop: tuple[str, ...] = ("",)
 
 
+DOUBTFUL_CODES: Mapping[str, tuple[str, ...]] = {
+    "dont_know": ("dont_know", "dnk", "dk", "nsp", "ne_sait_pas"),
+    "refused": ("refused", "refuse", "pnpr", "pnta", "prefer_not_to_say", "refus"),
+    "other": ("other", "autre"),
+}
+"""The choices that forms of the field use for "don't know", "refused" and "other"; `survey.codes` replaces them."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where a survey tells of its way.
+
+    The repeat and the question of the stops' countries, the question of the route, and for each route the countries
+    that lie on it.
+    """
+
+    repeat: str
+    stop_country: str
+    question: str
+    countries: Mapping[str, tuple[str, ...]]
+
+
 @dataclass(frozen=True)
 class Survey:
-    """How a Kobo or ODK export becomes interviews: the form's folder, the consent question, sheets of repeats."""
+    """How a Kobo or ODK export becomes interviews: the form's folder, the consent question, sheets of repeats.
+
+    `codes` are the choices that mean "don't know", "refused" and "other".
+    """
 
     form: Path
     consent_column: str
     consent_yes: tuple[str, ...]
     repeats: Mapping[str, Mapping[str, str]]
+    codes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: DOUBTFUL_CODES)
+    route: Route | None = None
 
 
 @dataclass(frozen=True)
@@ -285,6 +312,8 @@ def _layout(path: Path, index: int, entry: dict[str, Any]) -> Layout:
             consent_column=survey["consent"]["column"],
             consent_yes=tuple(survey["consent"]["yes"]),
             repeats=survey.get("repeats", {}),
+            codes={**DOUBTFUL_CODES, **_with_tuples(survey.get("codes", {}))},
+            route=_route(path, f"{where}.survey.route", survey["route"]) if "route" in survey else None,
         )
         if survey
         else None,
@@ -336,6 +365,13 @@ def _unpivot(entry: dict[str, Any]) -> Unpivot:
         for c in columns
     )
     return Unpivot(columns=tuple(entries), drop=drop)
+
+
+def _route(path: Path, where: str, entry: Mapping[str, str]) -> Route:
+    countries = {
+        route: tuple(codes.split()) for route, codes in _load_map(path, where, entry["map"]).items() if codes.strip()
+    }
+    return Route(entry["repeat"], entry["stop_country"], entry["question"], countries)
 
 
 def _load_map(path: Path, where: str, name: str) -> dict[str, str]:

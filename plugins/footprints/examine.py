@@ -20,7 +20,7 @@ import pyarrow as pa
 from footprints import recognise
 from footprints.contracts import Contract, Layout
 from footprints.errors import DeliveryError
-from footprints.harmonise import survey
+from footprints.harmonise import interviews, survey
 from footprints.harmonise.folding import fold
 from footprints.harmonise.mapping import Finding, Mapped, Mapper, to_frame
 from footprints.model import EXAMPLE_ROWS, MAX_MARKS, Engine, ExpectationResult, Issue, Mark, Reject, Severity
@@ -37,6 +37,8 @@ MAX_RAGGED = 500_000
 """So many rows with surplus cells, one after the other, are no table."""
 MAX_KEYS = 8
 """A wide row gives many records; it is known again by so many of their keys."""
+REVIEWED = ("minutes", "n_answered", "n_dont_know", "n_refused", "n_other")
+"""What is kept of each interview for the review of enumerators."""
 MAX_VALUE = 200
 """A reject keeps at most so many characters of a cell."""
 
@@ -55,6 +57,12 @@ class Sink(Protocol):
 
     def rejects(self, rejects: list[Reject]) -> None:
         """Rows that are not loaded."""
+
+    def retract(self, row_numbers: npt.NDArray[np.int64]) -> None:
+        """Rows of the current sheet that were given as good, and are rejected for what stands in other rows."""
+
+    def interviews(self, checked: pa.Table) -> None:
+        """How each interview of the current sheet fared: `row_number`, minutes, counts of answers, `flags`."""
 
 
 @dataclass
@@ -328,6 +336,7 @@ def _examine_part(
     mapped_chunks = prefetch(mapper.map(mapper.keep_rows(chunk)) for chunk in chunks)
     checkers: list[Checker] | None = None
     profiler = Profiler(layout.table)
+    seen = _Seen(layout.table == "interview")
     begun = False
     first = next(mapped_chunks, None)
     second = next(mapped_chunks, None)
@@ -338,7 +347,9 @@ def _examine_part(
         if checkers is None:
             small = second is None and len(frame) <= settings.gx_rows
             examination.engine = "gx" if small and examination.engine == "gx" else "masks"
-            checkers = _checkers(contract, layout, settings, examination.engine, today)
+            columns = interviews.column_names(mapper.form) if layout.table == "interview" else ()
+            checkers = _checkers(contract, layout, settings, examination.engine, today, columns)
+            seen.keeps_rows |= any(e.late for checker in checkers for e in checker.suite.expectations)
         if not begun:
             sink.begin(layout, tuple(name for name in mapped.records.column_names if name != "record_key"))
             begun = True
@@ -352,6 +363,7 @@ def _examine_part(
         good = ~bad[mapped.row_of]
         numbers = chunk.row_numbers[mapped.row_of]
         records = mapped.records
+        seen.add(mapped, numbers, good, findings)
         if not good.all():
             records, numbers, frame = records.filter(pa.array(good)), numbers[good], frame[good]
         profiler.add(frame)
@@ -361,10 +373,90 @@ def _examine_part(
     if mapper.n_skipped:
         examination.issues.append(Issue("rows.skipped", "note", parameters={"n": mapper.n_skipped}))
     examination.profiles[layout.name] = profiler.finish()
-    for checker in checkers or []:
+    _finish(checkers or [], mapper, sheet.name, seen, examination, sink)
+    if begun and (checked := seen.interviews()) is not None:
+        sink.interviews(checked)
+
+
+def _finish(
+    checkers: list[Checker], mapper: Mapper, sheet: str, seen: _Seen, examination: Examination, sink: Sink
+) -> None:
+    """What is known once all rows of a sheet were seen."""
+    for checker in checkers:
         for outcome in checker.finish():
             examination.results.append(outcome.result)
+            if outcome.expectation.late:
+                _settle_late(outcome, mapper, sheet, seen, examination, sink)
+                outcome = replace(outcome, failed=None)
             _delivery_issue(outcome, mapper, examination)
+
+
+@dataclass
+class _Seen:
+    """What is kept of the rows of a sheet until all of them were read, where they are compared with each other.
+
+    A few numbers for each record: `rows` and `good` by record in order, and of interviews what their review needs.
+    """
+
+    is_interview: bool
+    keeps_rows: bool = False
+    rows: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    good: list[npt.NDArray[np.bool_]] = field(default_factory=list)
+    counts: list[pa.Table] = field(default_factory=list)
+    flags: dict[str, list[npt.NDArray[np.int64]]] = field(default_factory=dict)
+
+    def add(
+        self,
+        mapped: Mapped,
+        numbers: npt.NDArray[np.int64],
+        good: npt.NDArray[np.bool_],
+        findings: list[Finding],
+    ) -> None:
+        """Keeps what is needed of a chunk."""
+        if self.keeps_rows or self.is_interview:
+            self.rows.append(numbers)
+            self.good.append(good.copy())
+        if self.is_interview:
+            self.counts.append(pa.table({name: mapped.asides[f"_{name}"] for name in REVIEWED}))
+            for finding in findings:
+                if finding.severity == "flag":
+                    self.flags.setdefault(finding.rule, []).append(mapped.chunk.row_numbers[finding.rows])
+
+    def interviews(self) -> pa.Table | None:
+        """The good interviews: row, minutes, counts, and the rules that flagged them, in alphabetical order."""
+        if not self.is_interview or not self.rows:
+            return None
+        rows, good = np.concatenate(self.rows), np.concatenate(self.good)
+        flags: dict[int, list[str]] = {}
+        for rule, numbers in sorted(self.flags.items()):
+            for number in np.unique(np.concatenate(numbers)).tolist():
+                flags.setdefault(number, []).append(rule)
+        table = pa.concat_tables(self.counts).append_column("row_number", pa.array(rows))
+        lists = pa.array([flags.get(number, []) for number in rows.tolist()], pa.list_(pa.string()))
+        return table.append_column("flags", lists).filter(pa.array(good))
+
+
+def _settle_late(
+    outcome: Outcome, mapper: Mapper, sheet: str, seen: _Seen, examination: Examination, sink: Sink
+) -> None:
+    """Counts the rows that a comparison of all rows hit; those that it rejects are taken back from the sink."""
+    if outcome.failed is None or not outcome.failed.any():
+        return
+    rows, good = np.concatenate(seen.rows), np.concatenate(seen.good)
+    hit = np.unique(rows[outcome.failed])
+    examination.tally(outcome.rule, outcome.row_severity, _provider(outcome, mapper), hit, _parameters(outcome, mapper))
+    if outcome.row_severity == "flag":
+        seen.flags.setdefault(outcome.rule, []).append(hit)
+    if outcome.row_severity != "reject":
+        return
+    new = np.intersect1d(hit, rows[good])
+    seen.rows, seen.good = [rows], [good & ~np.isin(rows, new)]
+    provider = _provider(outcome, mapper)
+    columns = (provider,) if provider else ()
+    if len(new):
+        sink.retract(new)
+        sink.rejects([Reject(number, (outcome.rule,), columns, sheet) for number in new.tolist()])
+        examination.rows_rejected += len(new)
 
 
 def _reject_ragged(ragged: deque[RaggedRow], sheet: str, examination: Examination, sink: Sink) -> None:
@@ -438,13 +530,32 @@ def _repeats(opened: OpenFile, layout: Layout) -> dict[str, pd.DataFrame]:
     return repeats
 
 
-def _checkers(contract: Contract, layout: Layout, settings: Settings, engine: Engine, today: date) -> list[Checker]:
-    """The source's suites that speak of this layout, and the suite of its core table."""
-    table_suite = settings.expectations_dir / "_tables" / f"{layout.table}.json"
-    paths = [*contract.suites(), *([table_suite] if table_suite.exists() else [])]
-    columns = tuple(TABLES[layout.table].columns)
-    suites = [suite for path in paths if _applies(suite := load_suite(path), layout)]
-    return [Checker(suite, engine, columns=columns, today=today) for suite in suites]
+def _checkers(
+    contract: Contract,
+    layout: Layout,
+    settings: Settings,
+    engine: Engine,
+    today: date,
+    derived: tuple[str, ...] = (),
+) -> list[Checker]:
+    """The source's suites that speak of this layout, and those of its core table; `derived` are further columns.
+
+    What a source's suite says under a rule's name, it says instead of the table's suites: other limits, another
+    severity.
+    """
+    own = [suite for path in contract.suites() if _applies(suite := load_suite(path), layout)]
+    stated = {(e.rule, e.columns) for suite in own for e in suite.expectations if e.named}
+    folder = settings.expectations_dir / "_tables"
+    common = [load_suite(path) for path in sorted(folder.glob(f"{layout.table}.json"))]
+    common += [load_suite(path) for path in sorted(folder.glob(f"{layout.table}.*.json"))]
+    common = [
+        replace(
+            suite, expectations=tuple(e for e in suite.expectations if not e.named or (e.rule, e.columns) not in stated)
+        )
+        for suite in common
+    ]
+    columns = (*TABLES[layout.table].columns, *derived)
+    return [Checker(suite, engine, columns=columns, today=today) for suite in [*own, *common] if suite.expectations]
 
 
 def _applies(suite: Suite, layout: Layout) -> bool:

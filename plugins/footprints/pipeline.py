@@ -28,6 +28,7 @@ from footprints.readers import open_file
 from footprints.settings import Settings
 from footprints.storage import Store
 from footprints.trends import load_trends
+from footprints.warehouse import interview_checks
 from footprints.warehouse.engine import driver, engine
 from footprints.warehouse.load import Merge, Stage, Version, copy_rejects
 from footprints.warehouse.reference import sync_source
@@ -58,6 +59,7 @@ class DatabaseSink:
         self.delivery_id = delivery_id
         self.keeps_rejects = keeps_rejects
         self.stages: list[Stage] = []
+        self.checked: list[tuple[Stage, str]] = []
 
     def begin(self, layout: Layout, columns: tuple[str, ...]) -> None:
         """Creates the stage of a sheet."""
@@ -75,6 +77,16 @@ class DatabaseSink:
         """Copies rejects into quarantine."""
         if self.keeps_rejects:
             copy_rejects(self.connection, self.delivery_id, rejects)
+
+    def retract(self, row_numbers: npt.NDArray[np.int64]) -> None:
+        """Takes rows out of the current stage."""
+        self.stages[-1].execute(
+            f"DELETE FROM {self.stages[-1].name} WHERE row_number = ANY(%(rows)s)", {"rows": row_numbers.tolist()}
+        )
+
+    def interviews(self, checked: pa.Table) -> None:
+        """Stages how the interviews of the current sheet fared."""
+        self.checked.append((self.stages[-1], interview_checks.copy(self.stages[-1], checked)))
 
     def drop(self) -> None:
         """Drops the stages, where the transaction goes on."""
@@ -295,6 +307,8 @@ def load(
         stage.merge(delivery.source_id, version, trends, siblings=sink.stages, layouts=contract.layouts)
         for stage in sink.stages
     ]
+    for stage, checked in sink.checked:
+        interview_checks.merge(stage, checked, delivery.source_id, delivery.delivery_id)
     for merge in merges:
         issues.extend(merge.issues)
     issues.extend(_merge_notes(merges))

@@ -78,7 +78,7 @@ GRANT USAGE ON SCHEMA meta, core, trends TO footprints_analyst;
 GRANT SELECT ON ALL TABLES IN SCHEMA core, trends TO footprints_analyst;
 GRANT SELECT ON
 meta.source, meta.delivery, meta.issue, meta.expectation_result, meta.quality_month, meta.snapshot,
-meta.touched_partition, meta.refresh, meta.feed, meta.feed_fetch
+meta.touched_partition, meta.refresh, meta.feed, meta.feed_fetch, meta.enumerator_review
 TO footprints_analyst;
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA core, trends TO footprints_analyst;
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from footprints.contracts import Column, Contract, Layout, UnpivotColumn
 from footprints.errors import ContractError, DeliveryError
-from footprints.harmonise import survey
+from footprints.harmonise import interviews, survey
 from footprints.harmonise.folding import fold
 from footprints.harmonise.values import ARROW_TYPES, Parsed, UnreadableError, cell_parser, parse_column
 from footprints.model import Issue, Severity
@@ -114,6 +114,7 @@ class Mapper:
         self.skip = [(self._find(h), re.compile(p)) for h, p in layout.read.skip_rows_where.items()]
         self.columns = [self._completed(column) for column in layout.columns]
         self.from_headers = {column.target: self._headers_of(column) for column in self.columns}
+        self.from_headers |= self._headers_of_derived()
         self.n_skipped = 0
         self._check_privacy()
         self._check_targets()
@@ -142,6 +143,24 @@ class Mapper:
         if column.join is not None:
             return headers if len(headers) == len(found) else []
         return headers[:1]
+
+    def _headers_of_derived(self) -> dict[str, list[str]]:
+        """The headers behind the columns that are made of an interview for the checks of the field."""
+        if self.table.name != "interview":
+            return {}
+        read = self.from_headers
+        derived = {
+            "_enumerator": read.get("enumerator_hash", []),
+            "_minutes": [*read.get("started_at", []), *read.get("ended_at", [])],
+            "_start_hour": read.get("started_at", []),
+        }
+        if self.layout.survey is not None and (route := self.layout.survey.route) is not None:
+            derived |= {"_stop_countries": [route.stop_country], "_route_countries": [route.question]}
+        for name in interviews.column_names(self.form):
+            kind, _, question = name.partition(".")
+            if kind in ("_q", "_log"):
+                derived[name] = [question]
+        return derived
 
     def _completed(self, column: Column) -> Column:
         """The column as the core table needs it: NOT NULL there is required here."""
@@ -279,6 +298,9 @@ class Mapper:
         self._key_is_there(key, row_of, n, findings)
         columns = {name: array for name, array in arrays.items() if not name.startswith("_")}
         asides = {c.target: arrays[c.target] for c in self.columns if c.sum and c.target.startswith("_")}
+        if self.table.name == "interview":
+            no_consent = np.zeros(n, bool) if assembled is None else np.asarray(assembled.no_consent)
+            asides |= interviews.derive(arrays, key, texts, no_consent[row_of], self.form, self.layout.survey)
         return Mapped(chunk, pa.table(columns | {"record_key": key}), row_of, findings, asides)
 
     def _private(self, chunk: Chunk) -> dict[str, pa.Array]:

@@ -81,6 +81,8 @@ def _build(validations: Sequence[Validation], out: Path, suites: Mapping[str, Su
     from great_expectations.core.expectation_suite import ExpectationSuite
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
+    from footprints.quality import gx_expectations  # noqa: F401 - registers them
+
     context: Any = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     for site in list(context.list_data_docs_sites()):

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from footprints.errors import ContractError
 from footprints.model import Engine, ExpectationResult, Severity
+from footprints.quality import comparisons
 from footprints.quality.suites import Expectation, Suite, utc_today
 
 Mask = NDArray[np.bool_]
@@ -49,6 +50,11 @@ _COMPARABLE: Mapping[str, tuple[Kind, ...]] = {
     "expect_compound_columns_to_be_unique": ("number", "date", "text"),
     "expect_column_pair_values_a_to_be_greater_than_b": ("number", "date"),
     "expect_column_pair_values_to_be_equal": ("number", "date", "text"),
+    "expect_column_pair_values_to_differ": ("number", "date", "text"),
+    "expect_column_pair_lists_a_to_be_within_b": ("text",),
+    "expect_column_value_z_scores_to_be_less_than": ("number",),
+    "expect_interviews_to_be_apart": ("text", "date"),
+    "expect_interviews_to_differ": ("text",),
     "expect_multicolumn_sum_to_equal": ("number",),
     "expect_column_sum_to_be_between": ("number",),
     "expect_column_mean_to_be_between": ("number",),
@@ -233,7 +239,10 @@ def _fits(suite: Suite, e: Expectation, columns: Mapping[str, _Column]) -> None:
     elif "value_set" in e.kwargs:
         allowed = ("text",) if isinstance(e.kwargs["value_set"][0], str) else ("number",)
     wrong = [name for name in e.columns if allowed and columns[name].kind not in (*allowed, "empty")]
-    if wrong or (len(kinds) > 1 and "compound" not in e.type):
+    if e.type == "expect_interviews_to_be_apart":
+        wrong += [name for name in e.columns[:2] if columns[name].kind == "date"]
+        wrong += [name for name in e.columns[2:] if columns[name].kind == "text"]
+    if wrong or (len(kinds) > 1 and "compound" not in e.type and "interviews" not in e.type):
         found = ", ".join(f"{name} is {columns[name].kind}" for name in (wrong or e.columns))
         raise ContractError(
             f"{suite.path}: expectations[{e.index}] ({e.type}) cannot judge its columns: {found}",
@@ -383,7 +392,13 @@ def _mask(e: Expectation, columns: Sequence[_Column]) -> tuple[int, Mask]:
         return 0, np.zeros(n_rows, dtype=bool)
     if kind.startswith(("expect_column_pair", "expect_multicolumn")):
         present = np.logical_and.reduce([c.present for c in columns])
-        if kind == "expect_column_pair_values_to_be_equal":
+        if kind == "expect_column_pair_lists_a_to_be_within_b":
+            pairs = [(str(a).split(), set(str(b).split())) for a, b in zip(*(c.series for c in columns), strict=True)]
+            good = np.array([b.issuperset(a) for a, b in pairs], dtype=bool)
+        elif kind == "expect_column_pair_values_to_differ":
+            a, b = columns
+            good = (a.series != b.series).to_numpy(bool) if a.kind == "text" else a.values != b.values
+        elif kind == "expect_column_pair_values_to_be_equal":
             a, b = columns
             good = (a.series == b.series).to_numpy(bool) if a.kind == "text" else a.values == b.values
         elif kind == "expect_column_pair_values_a_to_be_greater_than_b":
@@ -437,14 +452,7 @@ def _part(e: Expectation, columns: Sequence[_Column]) -> Any:
         return None
     column = columns[0]
     if e.across:
-        hashes = columns[0].hashes
-        for c in columns[1:]:
-            hashes = hashes * np.uint64(0x9E3779B97F4A7C15) + c.hashes
-        nulls = [c.null for c in columns]
-        rule = e.kwargs.get("ignore_row_if", "all_values_are_missing")
-        if rule == "never":
-            return hashes, np.zeros(len(column.null), dtype=bool)
-        return hashes, (np.logical_or if rule == "any_value_is_missing" else np.logical_and).reduce(nulls)
+        return _part_across(e, columns)
     if "non_null" in kind:
         return column.n_present
     if "unique" in kind:
@@ -463,8 +471,34 @@ def _part(e: Expectation, columns: Sequence[_Column]) -> Any:
     return column.some.sum() if column.n_present else 0, column.n_present  # sum, mean
 
 
+def _part_across(e: Expectation, columns: Sequence[_Column]) -> Any:
+    """What the comparison of rows with each other needs of one frame."""
+    kind, column = e.type, columns[0]
+    if "interviews" in kind:
+        present = np.logical_and.reduce([c.present for c in columns])
+        ids = [c.hashes[present] for c in columns[:2]]
+        rest = [np.asarray(c.series[present].to_numpy()) for c in columns[2:]]
+        if kind == "expect_interviews_to_differ":
+            rest = [comparisons.fingerprints(np.asarray(rest[0], dtype=str))]
+        return (present, *ids, *rest)
+    if "z_scores" in kind:
+        return column.null, column.some
+    hashes = column.hashes
+    for c in columns[1:]:
+        hashes = hashes * np.uint64(0x9E3779B97F4A7C15) + c.hashes
+    nulls = [c.null for c in columns]
+    rule = e.kwargs.get("ignore_row_if", "all_values_are_missing")
+    if rule == "never":
+        return hashes, np.zeros(len(column.null), dtype=bool)
+    return hashes, (np.logical_or if rule == "any_value_is_missing" else np.logical_and).reduce(nulls)
+
+
 def _verdict(e: Expectation, parts: list[Any], n_rows: int) -> tuple[int, Mask | None, bool, float | None]:
     kind, kwargs = e.type, e.kwargs
+    if "interviews" in kind:
+        return _compared(e, parts, n_rows)
+    if "z_scores" in kind:
+        return _scored(e, parts, n_rows)
     if e.across:
         hashes = np.concatenate([p[0] for p in parts]) if parts else np.zeros(0, dtype=np.uint64)
         ignored = np.concatenate([p[1] for p in parts]) if parts else np.zeros(0, dtype=bool)
@@ -505,6 +539,44 @@ def _verdict(e: Expectation, parts: list[Any], n_rows: int) -> tuple[int, Mask |
     return 1, None, _within(observed, kwargs), float(observed) if kind in _COUNTED else None
 
 
+def _compared(e: Expectation, parts: list[Any], n_rows: int) -> tuple[int, Mask | None, bool, float | None]:
+    """The verdict on interviews that are compared with each other, from what was kept of each frame."""
+    failed = np.zeros(n_rows, dtype=bool)
+    present = np.concatenate([part[0] for part in parts]) if parts else failed
+    checked = int(np.count_nonzero(present))
+    if checked:
+        some = [part for part in parts if part[0].any()]
+        enumerators, interviews = (np.concatenate([part[k] for part in some]) for k in (1, 2))
+        if e.type == "expect_interviews_to_be_apart":
+            starts, ends = (np.concatenate([part[k] for part in some]) for k in (3, 4))
+            found = comparisons.too_close(enumerators, interviews, starts, ends, e.kwargs.get("min_minutes", 10))
+        else:
+            width = max(part[3].shape[1] for part in some)
+            answers = np.concatenate([np.pad(part[3], ((0, 0), (0, width - part[3].shape[1]))) for part in some])
+            found = comparisons.nearly_equal(enumerators, interviews, answers, e.kwargs.get("max_differing", 7))
+        failed[np.flatnonzero(present)[found]] = True
+    return checked, failed, _passes(e, checked, int(np.count_nonzero(failed))), None
+
+
+def _scored(e: Expectation, parts: list[Any], n_rows: int) -> tuple[int, Mask | None, bool, float | None]:
+    """The verdict on values by their distance from the mean, in standard deviations (of a sample); nulls have none."""
+    failed = np.zeros(n_rows, dtype=bool)
+    null = np.concatenate([part[0] for part in parts]) if parts else failed
+    # As a frame's column with nulls: the same sums in the same order as GX's.
+    whole = np.full(n_rows, np.nan)
+    if parts and not null.all():
+        whole[~null] = np.concatenate([part[1] for part in parts if len(part[1])]).astype(float)
+    values = pd.Series(whole)
+    deviation = values.std()
+    if deviation > 0:
+        scores = (values - values.mean()) / deviation
+        threshold = e.kwargs["threshold"]
+        good = scores.abs() < abs(threshold) if e.kwargs.get("double_sided") else scores < threshold
+        failed = ~(good | scores.isna()).to_numpy(dtype=bool)
+    checked = int(np.count_nonzero(~null))
+    return checked, failed, _passes(e, checked, int(np.count_nonzero(failed))), None
+
+
 # ------------------------------------------------------------------------------------------------------------------ GX
 
 
@@ -537,8 +609,9 @@ class _GxJudge:
         whole = self._frames[0] if len(self._frames) == 1 else pd.concat(self._frames, ignore_index=True)
         frame = _gx_frame({str(name): _Column.of(whole[name]) for name in whole.columns}, n_rows, self._later)
         late: _Late = {}
+        by_index = {e.index: e for e in self._later}
         for index, result in self._validate(frame, self._later, suite).items():
-            e = suite.expectations[index]
+            e = by_index[index]
             if e.across:
                 checked, failed = _gx_rows(result, n_rows)
                 late[index] = checked, failed, bool(result["success"]), None
@@ -641,6 +714,8 @@ def _gx_batches() -> Any:
     os.environ["GX_ANALYTICS_ENABLED"] = "False"
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    from footprints.quality import gx_expectations  # noqa: F401 - registers them
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)

@@ -49,6 +49,7 @@ class _Type:
     required: tuple[str, ...] = ()
     bounds: bool = False
     across: bool = False  # judged over all rows of the delivery, yet naming rows (uniqueness)
+    late: bool = False  # and a row that it rejects is taken out again, where uniqueness holds the delivery
 
 
 def _column(value: Any) -> str | None:
@@ -58,6 +59,13 @@ def _column(value: Any) -> str | None:
 def _columns(value: Any) -> str | None:
     good = isinstance(value, list) and len(value) > 1 and all(isinstance(v, str) and v for v in value)
     return None if good and len(set(value)) == len(value) else "is not a list of two or more different columns"
+
+
+def _columns_named(n: int) -> Callable[[Any], str | None]:
+    def check(value: Any) -> str | None:
+        return None if _columns(value) is None and len(value) == n else f"is not a list of {n} different columns"
+
+    return check
 
 
 def _flag(value: Any) -> str | None:
@@ -130,6 +138,10 @@ _NUMBER_RANGE = {**_RANGE, "min_value": _number, "max_value": _number}
 _SHARE_RANGE = {**_RANGE, "min_value": _share, "max_value": _share}
 _COLUMN = {"column": _column}
 _MAP = {"column": _column, "mostly": _share}
+_COMPARED: dict[str, Callable[[Any], str | None]] = {
+    "mostly": _share,
+    "ignore_row_if": _one_of("any_value_is_missing"),
+}
 # With a value missing, GX's answer to a comparison depends on the dtype (NaN fails, NA passes): such rows are left out.
 _PAIR = {
     "column_A": _column,
@@ -145,8 +157,9 @@ def _on(
     *required: str,
     bounds: bool = False,
     across: bool = False,
+    late: bool = False,
 ) -> _Type:
-    return _Type(level, kwargs, required, bounds, across)
+    return _Type(level, kwargs, required, bounds, across, late)
 
 
 TYPES: Mapping[str, _Type] = {
@@ -179,6 +192,33 @@ TYPES: Mapping[str, _Type] = {
         },
         "column_list",
         across=True,
+    ),
+    "expect_column_pair_values_to_differ": _on("row", _PAIR, "column_A", "column_B", "ignore_row_if"),
+    "expect_column_pair_lists_a_to_be_within_b": _on("row", _PAIR, "column_A", "column_B", "ignore_row_if"),
+    "expect_column_value_z_scores_to_be_less_than": _on(
+        "row",
+        _MAP | {"threshold": _number, "double_sided": _flag},
+        "column",
+        "threshold",
+        "double_sided",
+        across=True,
+        late=True,
+    ),
+    "expect_interviews_to_be_apart": _on(
+        "row",
+        _COMPARED | {"column_list": _columns_named(4), "min_minutes": _number},
+        "column_list",
+        "ignore_row_if",
+        across=True,
+        late=True,
+    ),
+    "expect_interviews_to_differ": _on(
+        "row",
+        _COMPARED | {"column_list": _columns_named(3), "max_differing": _length},
+        "column_list",
+        "ignore_row_if",
+        across=True,
+        late=True,
     ),
     "expect_multicolumn_sum_to_equal": _on(
         "row",
@@ -230,6 +270,8 @@ class Expectation:
     kwargs: Mapping[str, Any]
     severity: ExpectationSeverity
     rule: str
+    named: bool = False
+    """Whether the suite names the rule: a source's suite may then say it otherwise than the table's."""
 
     @property
     def level(self) -> Level:
@@ -240,6 +282,11 @@ class Expectation:
     def across(self) -> bool:
         """Whether rows are named only once all rows were seen (uniqueness)."""
         return TYPES[self.type].across
+
+    @property
+    def late(self) -> bool:
+        """Whether a row that it rejects is taken out of what was staged (comparisons with other rows)."""
+        return TYPES[self.type].late
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -295,8 +342,7 @@ class Suite:
         be judged otherwise.
         """
         resolved = tuple(
-            Expectation(e.index, e.type, {k: _resolve(v, today) for k, v in e.kwargs.items()}, e.severity, e.rule)
-            for e in self.expectations
+            replace(e, kwargs={k: _resolve(v, today) for k, v in e.kwargs.items()}) for e in self.expectations
         )
         return replace(self, expectations=resolved)
 
@@ -393,7 +439,7 @@ def _expectation(path: Path, index: int, entry: Any) -> Expectation:
     rule = meta.get("rule", f"expectation.{kind.removeprefix('expect_')}")
     if not isinstance(rule, str) or not re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)*", rule):
         raise ContractError(f"{path}: {where}.meta.rule: is not a rule name such as date.future")
-    return Expectation(index, kind, kwargs, cast(ExpectationSeverity, severity), rule)
+    return Expectation(index, kind, kwargs, cast(ExpectationSeverity, severity), rule, "rule" in meta)
 
 
 def _check_kwargs(path: Path, where: str, kind: str, kwargs: Mapping[str, Any]) -> None:

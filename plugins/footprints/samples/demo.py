@@ -55,13 +55,16 @@ def write_demo(directory: Path, seed: int = 1, n_interviews: int = 600) -> list[
         drop("mali-2016-03-05.xlsx", "mhub-survey", _loaded(n_mali, n_mali), "the Mali snapshot of May 2016, Kobo XLSX")
     )
 
-    sound = survey.field_interviews(n_interviews, seed=100 + seed)
+    sound = survey.doubtful(survey.field_interviews(n_interviews, seed=100 + seed), seed=150 + seed)
     spoiled = survey.spoil(sound, seed=200 + seed)
     n_duplicate = sum(1 for i in spoiled if i.fault == "key.repeated")
     n_rejected = sum(1 for i in spoiled if i.fault) - n_duplicate
     expect = _loaded(len(spoiled), len(sound), n_rejected, n_duplicate)
     field = drop(
-        "field-survey-2017-2018.xlsx", "mhub-survey", expect, "six countries, six rounds, some faulty interviews"
+        "field-survey-2017-2018.xlsx",
+        "mhub-survey",
+        expect,
+        "six countries, six rounds, faulty and doubtful ones",
     )
     survey.write_kobo_xlsx(field, spoiled)
 

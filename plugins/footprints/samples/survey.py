@@ -78,6 +78,8 @@ class Interview:
     stops: tuple[Answers, ...] = ()
     fault: str = ""
     today: str = field(default="")
+    doubt: str = ""
+    """The rule of the field that it is made to fail; it is loaded, and flagged."""
 
 
 @cache
@@ -161,6 +163,72 @@ def spoil(interviews: Sequence[Interview], seed: int = 13, each: int = 2) -> lis
                 identity, today = like.uuid, like.today
             spoiled.append(Interview(identity, like.started, like.ended, answers, like.stops, fault, today))
     return spoiled
+
+
+DOUBTS = (
+    "interview.short",
+    "interview.hour",
+    "interview.ends_before_start",
+    "interview.few_answers",
+    "interview.many_refused",
+    "interview.many_dont_know",
+    "interview.country",
+    "interview.off_route",
+    "interview.apart",
+    "interview.near_duplicate",
+)
+
+
+def doubtful(interviews: Sequence[Interview], seed: int = 17, each: int = 2) -> list[Interview]:
+    """The interviews, and after them `each` of every kind of `DOUBTS`: such as are loaded, and flagged by that rule.
+
+    Those that are too close to another, or nearly its duplicate, make the other one fail the same rule.
+    """
+    draw = random.Random(seed)
+    calm = [i for i in interviews if not i.fault and i.answers.get("route") not in (None, "dont_know", "refused")]
+    likes = draw.sample(calm, len(DOUBTS) * each)
+    return [*interviews, *(_doubtful(draw, likes.pop(), doubt) for doubt in DOUBTS for _ in range(each))]
+
+
+def _doubtful(draw: random.Random, like: Interview, doubt: str) -> Interview:
+    answers, stops, started, ended = dict(like.answers), like.stops, like.started, like.ended
+    if doubt not in ("interview.apart", "interview.near_duplicate"):
+        answers["enumerator_id"] = f"E{900 + DOUBTS.index(doubt)}{draw.randrange(10)}"  # nobody to be close to
+    if doubt == "interview.short":
+        ended = started + timedelta(minutes=draw.randrange(3, 14))
+    elif doubt == "interview.hour":
+        started = started.replace(hour=1)
+        ended = started + (like.ended - like.started)
+    elif doubt == "interview.ends_before_start":
+        ended = started - timedelta(minutes=draw.randrange(5, 90))
+    elif doubt == "interview.few_answers":
+        kept = ("enumerator_id", "round", "interview_country", "interview_place", "consent", "sex", "age")
+        answers, stops = {code: answers[code] for code in kept}, ()
+    elif doubt in ("interview.many_refused", "interview.many_dont_know"):
+        code, n = ("refused", 8) if doubt == "interview.many_refused" else ("dont_know", 12)
+        form = survey_form()
+        able = [
+            q.question_code
+            for q in form.questions.values()
+            if q.question_code in answers
+            and q.question_type == "select_one"
+            and code in form.choices[q.list_name or ""]
+        ]
+        answers |= dict.fromkeys(able[-n:], code)
+    elif doubt == "interview.country":
+        answers["nationality"] = answers["interview_country"]
+    elif doubt == "interview.off_route":
+        answers["route"] = "central_mediterranean"
+        stops = (*stops, {**stops[-1], "stop_country": "BGD", "stop_place": "Dhaka"})
+    else:
+        drawn = _interview(draw, answers["interview_country"], like.started.date(), answers["round"], {})
+        gap, same = (3, drawn.answers) if doubt == "interview.apart" else (180, answers)
+        answers = {**same, "enumerator_id": answers["enumerator_id"]}
+        if doubt == "interview.near_duplicate":
+            answers |= {"age": 41, "hungry_days": 5, "n_children": 4}
+        started = like.ended + timedelta(minutes=gap)
+        ended = started + timedelta(minutes=31)
+    return Interview(_uuid(draw), started, ended, answers, stops, "", like.today, doubt)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from footprints.quality.suites import TYPES, Suite, parse_suite
 
 TEXTS = ["", "a", "ab", "abc", "Zürich", "مالي", "KEN", "12", "x y"]
 DAYS = ["0219-03-01", "1951-01-01", "2016-02-29", "2016-05-31", "2016-06-01", "2024-12-31", "2999-01-01", "9999-12-31"]
+MOMENTS = ["2016-05-31T08:00", "2016-05-31T08:04", "2016-05-31T08:30", "2016-05-31T09:00", "2016-06-01T08:00"]
 
 
 def _optional(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -35,6 +36,8 @@ ROW = st.fixed_dictionaries(
         "u": _optional(st.sampled_from(TEXTS)),
         "o": _optional(st.sampled_from(TEXTS)),
         "b": _optional(st.booleans()),
+        "p": _optional(st.sampled_from(MOMENTS)),
+        "q": _optional(st.sampled_from(MOMENTS)),
     }
 )
 ROWS = st.lists(ROW, min_size=1, max_size=12)
@@ -58,6 +61,8 @@ def frame_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
             "u": pd.array(raw["u"], dtype="str"),
             "o": pd.Series(raw["o"], dtype=object),
             "b": pd.array(raw["b"], dtype="boolean"),
+            "p": np.array(["NaT" if v is None else v for v in raw["p"]], dtype="datetime64[s]"),
+            "q": np.array(["NaT" if v is None else v for v in raw["q"]], dtype="datetime64[s]"),
             "n": pd.array([None] * len(rows), dtype="Int64"),
             "m": np.array(["NaT"] * len(rows), dtype="datetime64[s]"),
             "x": pd.array([None] * len(rows), dtype="str"),
@@ -133,6 +138,9 @@ def suites(draw: st.DrawFn) -> Suite:  # noqa: C901
     for a, b in ("ij", "jk", "if", "fi", "de", "dz", "tu", "to", "in", "md", "xt"):
         pair = {"column_A": a, "column_B": b, "ignore_row_if": "either_value_is_missing", **mostly()}
         made.append(("column_pair_values_to_be_equal", pair))
+        made.append(("column_pair_values_to_differ", pair))
+        if {a, b} <= set("tuox"):
+            made.append(("column_pair_lists_a_to_be_within_b", pair))
         if not {a, b} & set("tuox"):
             made.append(("column_pair_values_a_to_be_greater_than_b", {**pair, "or_equal": draw(st.booleans())}))
     for names in ("ij", "ijk", "if", "dt", "tu", "dm", "in"):
@@ -141,6 +149,16 @@ def suites(draw: st.DrawFn) -> Suite:  # noqa: C901
         if set(names) <= set("ijkfn"):
             total = {"sum_total": draw(LIMITS), "ignore_row_if": "any_value_is_missing"}
             made.append(("multicolumn_sum_to_equal", {"column_list": list(names), **total, **mostly()}))
+    for column in "ijkfn":
+        score = {"threshold": draw(st.sampled_from([0.5, 1, 1.5])), "double_sided": draw(st.booleans())}
+        made.append(("column_value_z_scores_to_be_less_than", {"column": column, **score, **mostly()}))
+    rule = {"ignore_row_if": "any_value_is_missing", **mostly()}
+    for names in ("tupq", "tuqp", "otpq", "tupm", "xupq"):
+        close = {"min_minutes": draw(st.sampled_from([0, 10, 60]))}
+        made.append(("interviews_to_be_apart", {"column_list": list(names), **close, **rule}))
+    for names in ("tuo", "otu", "uot", "txu"):
+        few = {"max_differing": draw(st.integers(0, 3))}
+        made.append(("interviews_to_differ", {"column_list": list(names), **few, **rule}))
     made.append(("table_row_count_to_be_between", {"min_value": draw(st.integers(0, 5)), "max_value": 8}))
     made.append(("table_row_count_to_equal", {"value": draw(st.integers(0, 5))}))
     return suite_of(*made)

@@ -163,6 +163,8 @@ TYPE_OF = {column: kind for table in TABLES.values() for column, kind in table.c
 
 def _type_of(name: str) -> str:
     """The type of a core column; of a column that only the source has, by our way of naming."""
+    if name.startswith(("_q.", "_log.")) or name in ("_minutes", "_start_hour"):
+        return "double"
     return TYPE_OF.get(name, "integer" if name.startswith(("n_", "_n_")) else "text")
 
 

@@ -75,7 +75,8 @@ def rules_of_the_code() -> Iterator[str]:
 
 
 def rules_of_the_suites() -> Iterator[str]:
-    for path in (REPOSITORY / "expectations").glob("*/suites/*.json"):
+    folder = REPOSITORY / "expectations"
+    for path in [*folder.glob("*/suites/*.json"), *folder.glob("_tables/*.json")]:
         for expectation in json.loads(path.read_text("utf-8"))["expectations"]:
             kind = expectation["type"].removeprefix("expect_")
             yield (expectation.get("meta") or {}).get("rule", f"expectation.{kind}")

@@ -349,7 +349,9 @@ def _examine_part(
             examination.engine = "gx" if small and examination.engine == "gx" else "masks"
             columns = interviews.column_names(mapper.form) if layout.table == "interview" else ()
             checkers = _checkers(contract, layout, settings, examination.engine, today, columns)
-            seen.keeps_rows |= any(e.late for checker in checkers for e in checker.suite.expectations)
+            late = [e for checker in checkers for e in checker.suite.expectations if e.late]
+            seen.keeps_rows |= bool(late)
+            seen.keeps_keys |= any(e.row_severity == "reject" for e in late)
         if not begun:
             sink.begin(layout, tuple(name for name in mapped.records.column_names if name != "record_key"))
             begun = True
@@ -400,8 +402,10 @@ class _Seen:
 
     is_interview: bool
     keeps_rows: bool = False
+    keeps_keys: bool = False
     rows: list[npt.NDArray[np.int64]] = field(default_factory=list)
     good: list[npt.NDArray[np.bool_]] = field(default_factory=list)
+    keys: list[pa.Array] = field(default_factory=list)
     counts: list[pa.Table] = field(default_factory=list)
     flags: dict[str, list[npt.NDArray[np.int64]]] = field(default_factory=dict)
 
@@ -416,11 +420,18 @@ class _Seen:
         if self.keeps_rows or self.is_interview:
             self.rows.append(numbers)
             self.good.append(good.copy())
-        if self.is_interview:
-            self.counts.append(pa.table({name: mapped.asides[f"_{name}"] for name in REVIEWED}))
             for finding in findings:
                 if finding.severity == "flag":
                     self.flags.setdefault(finding.rule, []).append(mapped.chunk.row_numbers[finding.rows])
+        if self.keeps_keys:
+            self.keys.append(mapped.records["record_key"])
+        if self.is_interview:
+            self.counts.append(pa.table({name: mapped.asides[f"_{name}"] for name in REVIEWED}))
+
+    def flagged(self) -> npt.NDArray[np.int64]:
+        """The rows that some rule flagged."""
+        numbers = [part for parts in self.flags.values() for part in parts]
+        return np.unique(np.concatenate(numbers)) if numbers else np.zeros(0, np.int64)
 
     def interviews(self) -> pa.Table | None:
         """The good interviews: row, minutes, counts, and the rules that flagged them, in alphabetical order."""
@@ -444,19 +455,38 @@ def _settle_late(
         return
     rows, good = np.concatenate(seen.rows), np.concatenate(seen.good)
     hit = np.unique(rows[outcome.failed])
-    examination.tally(outcome.rule, outcome.row_severity, _provider(outcome, mapper), hit, _parameters(outcome, mapper))
-    if outcome.row_severity == "flag":
+    severity, provider, parameters = outcome.row_severity, _provider(outcome, mapper), _parameters(outcome, mapper)
+    examination.tally(outcome.rule, severity, provider, hit, parameters)
+    if severity in ("reject", "flag"):
+        examination.mark(sheet, hit, severity, outcome.rule, provider, parameters)
+    standing = np.intersect1d(hit, rows[good])
+    if severity == "flag":
+        examination.rows_flagged += len(np.setdiff1d(standing, seen.flagged()))
         seen.flags.setdefault(outcome.rule, []).append(hit)
-    if outcome.row_severity != "reject":
+    if severity != "reject" or not len(standing):
         return
-    new = np.intersect1d(hit, rows[good])
-    seen.rows, seen.good = [rows], [good & ~np.isin(rows, new)]
-    provider = _provider(outcome, mapper)
+    examination.rows_flagged -= len(np.intersect1d(standing, seen.flagged()))
+    gone = np.isin(rows, standing) & good
+    hashes: dict[int, tuple[str, ...]] = {}
+    keys = pa.chunked_array([chunk for array in seen.keys for chunk in _chunks(array)], pa.large_string())
+    for number, key in zip(rows[gone].tolist(), keys.filter(pa.array(gone)).to_pylist(), strict=True):
+        hashes[number] = (*hashes.get(number, ()), key_hash(mapper.privacy_key, key))[:MAX_KEYS]
+    seen.rows, seen.good = [rows], [good & ~gone]
+    returned = examination.opened.returned if examination.opened is not None else None
+    references = returned.references if returned is not None else {}
     columns = (provider,) if provider else ()
-    if len(new):
-        sink.retract(new)
-        sink.rejects([Reject(number, (outcome.rule,), columns, sheet) for number in new.tolist()])
-        examination.rows_rejected += len(new)
+    sink.retract(standing)
+    sink.rejects(
+        [
+            Reject(number, (outcome.rule,), columns, sheet, None, hashes[number], references.get((sheet, number)))
+            for number in standing.tolist()
+        ]
+    )
+    examination.rows_rejected += len(standing)
+
+
+def _chunks(array: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
+    return array.chunks if isinstance(array, pa.ChunkedArray) else [array]
 
 
 def _reject_ragged(ragged: deque[RaggedRow], sheet: str, examination: Examination, sink: Sink) -> None:

@@ -50,7 +50,9 @@ class MemorySink:
     def rejects(self, rejects: list[Reject]) -> None:
         """Keeps the first rejects, and counts all."""
         self.n_rejects += len(rejects)
-        self.first_rejects.extend(rejects[: max(0, self.limit - len(self.first_rejects))])
+        # The hashes of keys are for the warehouse: a receipt has none.
+        first = rejects[: max(0, self.limit - len(self.first_rejects))]
+        self.first_rejects.extend(replace(one, key_hashes=(), reference=None) for one in first)
 
     def retract(self, row_numbers: npt.NDArray[np.int64]) -> None:
         """Forgets records of the current sheet."""

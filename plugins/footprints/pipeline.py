@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,13 +18,16 @@ import pyarrow as pa
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from footprints import ledger, places, receipts, recognise, scratch
+from footprints import fixes, ledger, places, receipts, recognise, scratch, standing
 from footprints.contracts import Contract, Layout, find_contract
 from footprints.errors import DeliveryError, NotFoundError
-from footprints.examine import Examination, by_gravity, examine, file_name, of_other
-from footprints.model import Counts, Delivery, Issue, Language, Receipt, Reject
+from footprints.examine import Examination, as_part, by_gravity, examine, file_name, of_other
+from footprints.model import MAX_MARKS, Counts, Delivery, Issue, Language, Mark, Receipt, Reject
 from footprints.quality.deliveries import Profile, compare
 from footprints.readers import open_file
+from footprints.readers.returned import original_name
+from footprints.receipts import answers
+from footprints.receipts.answers import Answer
 from footprints.settings import Settings
 from footprints.storage import Store
 from footprints.trends import load_trends
@@ -215,14 +218,47 @@ def _load_and_answer(
         _reload(connection, delivery, store, settings)
 
     issues: list[Issue] = []
+    examination = None
+    before = fixes.closings(connection, delivery.source_id)
     first = _same_bytes(connection, delivery)
     if first is not None:
         loaded = _as_duplicate(connection, delivery, first)
     else:
-        loaded, issues = load(connection, delivery, path, contract, settings, take_over=take_over)
+        loaded, issues, examination = load(connection, delivery, path, contract, settings, take_over=take_over)
     if loaded.state != "loaded":
         _take_back(connection, loaded, store, settings)
-    return _answer(connection, loaded, language, contract, issues, store, settings)
+    answer = Answer()
+    if examination is not None:
+        answer = _stand(connection, loaded, contract, examination)
+        _mark_repeated(examination, issues)
+        answer = answers.with_files(answer, examination, path, loaded, language, store, settings)
+    verdict = _answer(connection, loaded, language, contract, issues, store, settings, answer)
+    after = fixes.closings(connection, delivery.source_id)
+    answer_again(connection, fixes.changed(before, after) - {delivery.delivery_id}, store, settings)
+    return verdict
+
+
+def _stand(connection: Connection, delivery: Delivery, contract: Contract, examination: Examination) -> Answer:
+    """How the delivery stands to those before it; a file of rows to fix is not compared."""
+    if examination.is_part:
+        return Answer()
+    before = standing.earlier(connection, delivery)
+    return Answer(
+        rhythm=standing.rhythm(contract, delivery, before),
+        quality=standing.quality(delivery, examination.rows_flagged, before),
+    )
+
+
+def _mark_repeated(examination: Examination, issues: list[Issue]) -> None:
+    """Marks rows whose key another row repeats, which only the merge finds."""
+    if len(examination.parts) != 1:
+        return
+    sheet = examination.parts[0].sheet.name
+    for issue in issues:
+        if issue.rule == "key.repeated" and issue.severity == "flag":
+            columns = ", ".join(issue.parameters.get("columns", ()))
+            rows = issue.example_rows[: MAX_MARKS - len(examination.marks)]
+            examination.marks += [Mark(sheet, row, "flag", issue.rule, columns, issue.parameters) for row in rows]
 
 
 def _as_duplicate(connection: Connection, delivery: Delivery, first: int) -> Delivery:
@@ -260,14 +296,17 @@ def load(
     *,
     quietly: bool = False,
     take_over: Callable[[Sequence[int]], None] | None = None,
-) -> tuple[Delivery, list[Issue]]:
-    """Examines the file and merges it, in the caller's transaction; returns the delivery with its verdict, and issues.
+) -> tuple[Delivery, list[Issue], Examination | None]:
+    """Examines the file and merges it, in the caller's transaction.
+
+    Returns the delivery with its verdict, its issues and the examination (None for a duplicate).
 
     Issues of severity `hold` give `quarantined`, and then nothing is merged. `quietly` leaves rejects and results of
     checks as the first load wrote them. `take_over` is given the ids of later deliveries of the same bytes that were
     faster: they must end as if this one had come first. Raises DeliveryError where the file as a whole cannot be taken.
     """
     raw = driver(connection)
+    closed = () if quietly else fixes.kept(raw, delivery.delivery_id)
     for table in ("snapshot", "refused_consent", *(() if quietly else ("reject", "expectation_result"))):
         connection.execute(text(f"DELETE FROM meta.{table} WHERE delivery_id = :id"), {"id": delivery.delivery_id})
     sink = DatabaseSink(raw, delivery.delivery_id, keeps_rejects=not quietly)
@@ -283,19 +322,28 @@ def load(
     delivery = replace(
         delivery, layout="+".join(layout.name for layout in examination.layouts), engine=examination.engine
     )
+    connection.execute(
+        text("UPDATE meta.delivery SET is_part = :part, n_rows_flagged = :flagged WHERE delivery_id = :id"),
+        {"part": examination.is_part, "flagged": examination.rows_flagged, "id": delivery.delivery_id},
+    )
     if not quietly:
         _keep_results(connection, delivery.delivery_id, examination)
+        fixes.keep(raw, delivery.delivery_id, closed)
     issues = list(examination.issues)
     if any(issue.severity == "hold" for issue in issues):
         held = Counts(rows_read=examination.rows_read, rows_rejected=examination.rows_read)
-        return replace(delivery, state="quarantined", counts=held, as_of=None), issues
+        return replace(delivery, state="quarantined", counts=held, as_of=None), issues, examination
     lock_source(connection, delivery.source_id)
     # Another worker may have loaded the same bytes while this one read them.
     if (first := _same_bytes(connection, delivery)) is not None:
-        return _as_duplicate(connection, delivery, first), []
+        return _as_duplicate(connection, delivery, first), [], None
     if take_over is not None and (later := _later_twins(connection, delivery)):
         take_over(later)
-    as_of = _as_of(delivery, sink.stages)
+    if examination.is_part:
+        for stage in sink.stages:
+            stage.layout = as_part(stage.layout)
+    _close_fixed(raw, delivery, sink.stages, examination, settings)
+    as_of = _as_of(connection, delivery, sink.stages, examination)
     delivery = replace(delivery, as_of=as_of)
     connection.execute(
         text("UPDATE meta.delivery SET as_of = :as_of WHERE delivery_id = :id"),
@@ -313,13 +361,33 @@ def load(
         issues.extend(merge.issues)
     issues.extend(_merge_notes(merges))
     if not quietly:
-        issues.extend(_compare_with_last(connection, delivery, examination))
+        tables = [stage.layout.table for stage in sink.stages]
+        key = settings.need("privacy_key")
+        fixes.close_by_newer(raw, delivery.source_id, delivery.delivery_id, tables, key)
+        if not examination.is_part:
+            issues.extend(_compare_with_last(connection, delivery, examination))
         issues.extend(places.report(connection, delivery.delivery_id, contract))
     issues = by_gravity(issues)
     _supersede(connection, merges)
     counts = _counts(examination, merges)
     sink.drop()
-    return replace(delivery, state="loaded", counts=counts), issues
+    return replace(delivery, state="loaded", counts=counts), issues, examination
+
+
+def _close_fixed(
+    raw: psycopg.Connection[Any],
+    delivery: Delivery,
+    stages: list[Stage],
+    examination: Examination,
+    settings: Settings,
+) -> None:
+    """Closes the rejects of earlier deliveries for which good rows are staged."""
+    sheets = {part.layout.name: part.sheet.name for part in examination.parts}
+    staged = [(stage.name, sheets.get(stage.layout.name, "")) for stage in stages]
+    returned = examination.opened.returned if examination.opened is not None else None
+    references = returned.references if returned is not None else {}
+    key = settings.need("privacy_key")
+    fixes.close(raw, delivery.source_id, delivery.delivery_id, staged, references, key)
 
 
 def lock_source(connection: Connection, source_id: str) -> None:
@@ -359,14 +427,37 @@ def _later_twins(connection: Connection, delivery: Delivery) -> list[int]:
     )
 
 
-def _as_of(delivery: Delivery, stages: list[Stage]) -> datetime:
-    """The moment that the delivery's facts are as of, by the first layout's rule; else the time of receipt."""
+def _as_of(connection: Connection, delivery: Delivery, stages: list[Stage], examination: Examination) -> datetime:
+    """The moment that the delivery's facts are as of, by the first layout's rule; else the time of receipt.
+
+    Rows that were put right are as of no earlier than the delivery that they come from: the newest among a few of its
+    rows says nothing of it.
+    """
+    by_rule = _as_of_by_rule(delivery, stages)
+    returned = examination.opened.returned if examination.opened is not None else None
+    if returned is None or not examination.is_part:
+        return by_rule
+    fixed: datetime | None = connection.execute(
+        text(
+            "SELECT max(as_of) FROM meta.delivery WHERE source_id = :source AND delivery_id = ANY(:ids)"
+            " AND delivery_id < :id"
+        ),
+        {
+            "source": delivery.source_id,
+            "ids": sorted({one.delivery_id for one in returned.references.values()}),
+            "id": delivery.delivery_id,
+        },
+    ).scalar()
+    return by_rule if fixed is None else max(by_rule, fixed)
+
+
+def _as_of_by_rule(delivery: Delivery, stages: list[Stage]) -> datetime:
     for stage in stages:
         rule = stage.layout.as_of
         if "value" in rule:
             return datetime.fromisoformat(rule["value"]).replace(tzinfo=UTC)
         if "filename" in rule:
-            found = re.search(rule["filename"], file_name(delivery.object_key))
+            found = re.search(rule["filename"], original_name(file_name(delivery.object_key)))
             if found:
                 try:
                     return datetime.strptime(found.group(1), rule["format"]).replace(tzinfo=UTC)
@@ -507,33 +598,15 @@ def _answer(
     issues: list[Issue],
     store: Store,
     settings: Settings,
+    answer: Answer | None = None,
 ) -> Verdict:
     """Writes issues, receipt and verdict of a delivery; the caller commits."""
     keys = receipts.keys(delivery)
     delivery = replace(delivery, finished_at=datetime.now(UTC), receipt_key=keys[0])
-    connection.execute(text("DELETE FROM meta.issue WHERE delivery_id = :id"), {"id": delivery.delivery_id})
-    if issues:
-        connection.execute(
-            text(
-                "INSERT INTO meta.issue (delivery_id, issue_number, rule, severity, column_name, n_rows, example_rows,"
-                " parameters) VALUES (:delivery, :number, :rule, :severity, :column, :n_rows, :example_rows,"
-                " CAST(:parameters AS jsonb))"
-            ),
-            [
-                {
-                    "delivery": delivery.delivery_id,
-                    "number": number,
-                    **vars(issue),
-                    "example_rows": list(issue.example_rows),
-                    "parameters": json.dumps(issue.parameters, ensure_ascii=False),
-                }
-                for number, issue in enumerate(issues, start=1)
-            ],
-        )
-    receipt = make_receipt(connection, delivery, language, contract, issues)
-    document, page = receipts.write(receipt, contact=settings.contact)
-    store.put_bytes(delivery.bucket, keys[0], document, "application/json")
-    store.put_bytes(delivery.bucket, keys[1], page, "text/html; charset=utf-8")
+    keep_issues(connection, delivery.delivery_id, issues)
+    answers.keep(connection, delivery.delivery_id, answer or Answer())
+    _write_receipt(connection, delivery, language, contract, issues, store, settings)
+    answers.remove_others(delivery, answer or Answer(), store)
     ledger.finish(
         connection,
         delivery.delivery_id,
@@ -551,21 +624,81 @@ def _answer(
     return Verdict(delivery.delivery_id, delivery.state, delivery.source_id, delivery.counts)
 
 
+def keep_issues(connection: Connection, delivery_id: int, issues: Sequence[Issue]) -> None:
+    """Writes the issues of a delivery in place of those it had."""
+    connection.execute(text("DELETE FROM meta.issue WHERE delivery_id = :id"), {"id": delivery_id})
+    if issues:
+        connection.execute(
+            text(
+                "INSERT INTO meta.issue (delivery_id, issue_number, rule, severity, column_name, n_rows, example_rows,"
+                " parameters) VALUES (:delivery, :number, :rule, :severity, :column, :n_rows, :example_rows,"
+                " CAST(:parameters AS jsonb))"
+            ),
+            [
+                {
+                    "delivery": delivery_id,
+                    "number": number,
+                    **vars(issue),
+                    "example_rows": list(issue.example_rows),
+                    "parameters": json.dumps(issue.parameters, ensure_ascii=False),
+                }
+                for number, issue in enumerate(issues, start=1)
+            ],
+        )
+
+
+def _write_receipt(
+    connection: Connection,
+    delivery: Delivery,
+    language: Language,
+    contract: Contract | None,
+    issues: Sequence[Issue],
+    store: Store,
+    settings: Settings,
+) -> None:
+    """Writes both forms of a receipt in the bucket, from what the ledger holds."""
+    receipt = make_receipt(connection, delivery, language, contract, issues)
+    for key, body, kind in zip(
+        receipts.keys(delivery),
+        receipts.write(receipt, contact=settings.contact),
+        ("application/json", "text/html; charset=utf-8"),
+        strict=True,
+    ):
+        store.put_bytes(delivery.bucket, key, body, kind)
+
+
+def answer_again(connection: Connection, delivery_ids: Iterable[int], store: Store, settings: Settings) -> None:
+    """Writes the receipts of deliveries anew whose rejects a later delivery closed, or that close other ones now."""
+    for delivery_id in sorted(delivery_ids):
+        delivery = ledger.get(connection, delivery_id)
+        if delivery.receipt_key is None or delivery.state not in ("loaded", "superseded", "quarantined"):
+            continue
+        try:
+            contract = find_source(delivery, settings)
+        except DeliveryError:
+            continue
+        issues = answers.issues_of(connection, delivery_id)
+        _write_receipt(connection, delivery, contract.partner.language, contract, issues, store, settings)
+
+
 def make_receipt(
     connection: Connection,
     delivery: Delivery,
     language: Language,
     contract: Contract | None,
-    issues: list[Issue],
+    issues: Sequence[Issue],
 ) -> Receipt:
     """The receipt of a delivery, with the first of its rejects from quarantine."""
     rows = connection.execute(
         text(
-            "SELECT row_number, rules, columns, sheet, provider_values FROM meta.reject WHERE delivery_id = :id"
-            " ORDER BY sheet, row_number LIMIT :limit"
+            "SELECT row_number, rules, columns, sheet, provider_values, closed_by FROM meta.reject"
+            " WHERE delivery_id = :id ORDER BY sheet, row_number LIMIT :limit"
         ),
         {"id": delivery.delivery_id, "limit": RECEIPT_REJECTS},
     ).all()
+    answer = answers.of(connection, delivery.delivery_id)
+    closed, n_open = fixes.closed_of(connection, delivery.delivery_id)
+    is_live = delivery.state in ("loaded", "superseded", "quarantined")
     n_rejects = connection.execute(
         text("SELECT count(*) FROM meta.reject WHERE delivery_id = :id"), {"id": delivery.delivery_id}
     ).scalar_one()
@@ -574,6 +707,13 @@ def make_receipt(
         language=language,
         title=contract.title[language] if contract else delivery.source_id,
         issues=tuple(issues),
-        rejects=tuple(Reject(r[0], tuple(r[1]), tuple(r[2]), r[3], r[4]) for r in rows),
+        rejects=tuple(Reject(r[0], tuple(r[1]), tuple(r[2]), r[3], r[4], closed_by=r[5]) for r in rows),
         n_rejects=n_rejects,
+        files=answer.files,
+        marking=answer.marking,
+        rhythm=answer.rhythm,
+        quality=answer.quality,
+        closes=fixes.closed_by(connection, delivery.delivery_id) if is_live else (),
+        closed=closed if is_live else (),
+        n_open=n_open if is_live else 0,
     )

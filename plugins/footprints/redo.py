@@ -12,10 +12,12 @@ import psycopg
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from footprints import ledger, pipeline, receipts, scratch
+from footprints import fixes, ledger, pipeline, receipts, scratch
 from footprints.contracts import Contract, find_contract
 from footprints.errors import DeliveryError, FootprintsError, NotFoundError
 from footprints.model import Delivery, Issue
+from footprints.receipts import answers
+from footprints.receipts.answers import Answer
 from footprints.settings import Settings
 from footprints.storage import Store
 from footprints.trends import TOUCH, checksum, load_trends, refresh
@@ -62,6 +64,9 @@ def withdraw(delivery_id: int, settings: Settings) -> Delivery:
         contract = find_contract(settings.expectations_dir, delivery.source_id)
         withdrawn = replace(delivery, state="withdrawn")
         issues: list[Issue] = []
+        # The copies hold the partner's cells: they go with the delivery.
+        answers.keep(connection, delivery_id, Answer())
+        answers.remove_others(withdrawn, Answer(), store)
         receipt = pipeline.make_receipt(connection, withdrawn, contract.partner.language, contract, issues)
         document, page = receipts.write(receipt, contact=settings.contact)
         for key, body, kind in zip(
@@ -78,12 +83,14 @@ def reload_source(
     store: Store,
     *,
     because_of: int | None = None,
+    quietly: bool = True,
     progress: Callable[[str], None] = lambda text: None,
 ) -> int:
     """Empties what a source has in core and loads its deliveries again from the archive, in the caller's transaction.
 
     The caller holds the source's lock. Returns how many deliveries were loaded. `because_of` is the delivery that
-    touched the partitions, for the record; None where trend tables are refreshed in full anyway.
+    touched the partitions, for the record; None where trend tables are refreshed in full anyway. `quietly` leaves
+    rejects and results of checks as they are; where they were lost with the ledger, they are written again.
     """
     if because_of is not None:
         for trend in load_trends(settings.sql_dir):
@@ -96,6 +103,7 @@ def reload_source(
         connection.execute(text(f"DELETE FROM core.{table} WHERE source_id = :source"), {"source": source_id})
     for table in ("snapshot", "refused_consent"):
         connection.execute(text(f"DELETE FROM meta.{table} WHERE source_id = :source"), {"source": source_id})
+    before = fixes.reopen(connection, source_id)
     ids = list(
         connection.execute(
             text(
@@ -114,7 +122,7 @@ def reload_source(
             path = folder / "object"
             assert delivery.archive_key is not None
             store.download(settings.archive(), delivery.archive_key, path)
-            reason = _load_again(connection, delivery, path, contract, settings)
+            reason = _load_again(connection, delivery, path, contract, settings, quietly)
         if reason is not None:  # the contract has become stricter since
             connection.execute(
                 text(
@@ -123,16 +131,18 @@ def reload_source(
                 ),
                 {"id": delivery_id, "reason": reason},
             )
+    changed = fixes.changed(before, fixes.closings(connection, source_id))
+    pipeline.answer_again(connection, changed - {because_of or 0}, store, settings)
     return len(ids)
 
 
 def _load_again(
-    connection: Connection, delivery: Delivery, path: Path, contract: Contract, settings: Settings
+    connection: Connection, delivery: Delivery, path: Path, contract: Contract, settings: Settings, quietly: bool
 ) -> str | None:
     """Loads a delivery from its archived file; why it could not be, if so. One that cannot leaves nothing behind."""
     try:
         with connection.begin_nested():
-            loaded, issues = pipeline.load(connection, delivery, path, contract, settings, quietly=True)
+            loaded, issues, _ = pipeline.load(connection, delivery, path, contract, settings, quietly=quietly)
             held = next((issue.rule for issue in issues if issue.severity == "hold"), None)
             return None if loaded.state == "loaded" else held or loaded.state
     except DeliveryError as error:
@@ -184,7 +194,9 @@ def rebuild(settings: Settings, progress: Callable[[str], None] = lambda text: N
         ).scalars()
         for source_id in list(sources):
             pipeline.lock_source(connection, source_id)
-            n_deliveries += reload_source(connection, source_id, settings, store, progress=progress)
+            n_deliveries += reload_source(
+                connection, source_id, settings, store, quietly=not is_empty, progress=progress
+            )
     progress("computing the trend tables")
     refresh(warehouse, full=True)
     with warehouse.connect() as connection:
@@ -203,7 +215,8 @@ def restore_ledger(connection: Connection, settings: Settings, store: Store) -> 
         if not key.endswith("/receipt.json"):
             continue
         try:
-            delivery = receipts.parse(store.get_bytes(settings.landing_bucket, key)).delivery
+            receipt = receipts.parse(store.get_bytes(settings.landing_bucket, key))
+            delivery = receipt.delivery
         except (ValueError, KeyError, NotFoundError):
             continue
         counts = {f"n_{name}": value for name, value in vars(delivery.counts).items()}
@@ -216,6 +229,12 @@ def restore_ledger(connection: Connection, settings: Settings, store: Store) -> 
                 f" VALUES ({', '.join(':' + name for name in values)}) ON CONFLICT DO NOTHING"
             ),
             values,
+        )
+        pipeline.keep_issues(connection, delivery.delivery_id, receipt.issues)
+        answers.keep(
+            connection,
+            delivery.delivery_id,
+            Answer(receipt.files, receipt.marking, receipt.rhythm, receipt.quality),
         )
         n += 1
         if delivery.duplicate_of is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -95,9 +95,23 @@ class Store:
         """Writes a small object."""
         self.client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
 
-    def put_file(self, bucket: str, key: str, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    def put_file(
+        self,
+        bucket: str,
+        key: str,
+        path: Path,
+        metadata: Mapping[str, str] | None = None,
+        content_type: str | None = None,
+    ) -> None:
         """Writes a file, in parts where it is large, with what is to be known of it beside its content."""
-        self.client.upload_file(str(path), bucket, key, ExtraArgs={"Metadata": dict(metadata)} if metadata else {})
+        extra: dict[str, Any] = {"Metadata": dict(metadata)} if metadata else {}
+        if content_type is not None:
+            extra["ContentType"] = content_type
+        self.client.upload_file(str(path), bucket, key, ExtraArgs=extra)
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Removes an object; one that is not there is no error."""
+        self.client.delete_object(Bucket=bucket, Key=key)
 
     def get_bytes(self, bucket: str, key: str) -> bytes:
         """A small object's content. Raises NotFoundError where there is none."""

@@ -98,7 +98,7 @@ BEGIN
             ('meta.partner', ARRAY['contact']),
             ('meta.feed_item', ARRAY['unfinished']),
             ('meta.refused_consent', ARRAY['key_sha256']),
-            ('meta.reject', ARRAY['provider_values']),
+            ('meta.reject', ARRAY['provider_values', 'key_hashes']),
             ('core.interview', ARRAY['enumerator_hash']),
             ('core.data_collection', ARRAY['contact'])
         ) AS h (table_name, columns)

@@ -40,7 +40,7 @@ def browser() -> Iterator[Any]:
         running.close()
 
 
-@pytest.mark.parametrize("kind", ["problems", "unknown-layout", "hostile"])
+@pytest.mark.parametrize("kind", ["problems", "answered", "unknown-layout", "hostile"])
 @pytest.mark.parametrize("language", ["en", "fr", "ar"])
 def test_a_page_opens_by_itself(browser: Any, tmp_path: Path, kind: str, language: Any) -> None:
     receipt = {**samples.KINDS, "hostile": samples.hostile}[kind](language)
@@ -66,7 +66,7 @@ def test_a_page_opens_by_itself(browser: Any, tmp_path: Path, kind: str, languag
     assert messages.visible(receipt.delivery.object_key.split("/", 3)[-1]) in text
     assert "1287" in page.inner_text("footer")
     assert page.locator("h1").count() == 1
-    if kind == "problems":
+    if kind in ("problems", "answered"):
         page.click("table a >> nth=0")
         assert page.evaluate("document.querySelector(':target h3') !== null")
     page.close()

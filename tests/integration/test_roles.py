@@ -23,7 +23,7 @@ HIDDEN = {
     ("meta", "feed_item"): {"unfinished"},
     ("meta", "partner"): {"contact"},
     ("meta", "refused_consent"): {"key_sha256"},
-    ("meta", "reject"): {"provider_values"},
+    ("meta", "reject"): {"provider_values", "key_hashes"},
 }
 """Columns that analysts do not see, of tables that they do."""
 

@@ -10,7 +10,7 @@ from footprints.model import Delivery, Receipt
 from footprints.receipts.document import dump, parse
 from footprints.receipts.page import page, summary_line
 
-__all__ = ["keys", "parse", "summary_line", "write"]
+__all__ = ["folder", "keys", "parse", "summary_line", "write"]
 
 
 def write(receipt: Receipt, contact: str = "") -> tuple[bytes, bytes]:
@@ -21,11 +21,15 @@ def write(receipt: Receipt, contact: str = "") -> tuple[bytes, bytes]:
     return dump(receipt), page(receipt, contact)
 
 
+def folder(delivery: Delivery) -> str:
+    """Where a delivery's receipt and the files beside it stand in the bucket, without the last slash."""
+    parts = (_segment(delivery.partner_id), _segment(delivery.source_id), str(delivery.delivery_id))
+    return "/".join(("receipts", *parts))
+
+
 def keys(delivery: Delivery) -> tuple[str, str]:
     """Object keys of a delivery's receipt: JSON, HTML."""
-    parts = (_segment(delivery.partner_id), _segment(delivery.source_id), str(delivery.delivery_id))
-    folder = "/".join(("receipts", *parts))
-    return f"{folder}/receipt.json", f"{folder}/receipt.html"
+    return f"{folder(delivery)}/receipt.json", f"{folder(delivery)}/receipt.html"
 
 
 def _segment(name: str) -> str:

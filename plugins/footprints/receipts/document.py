@@ -11,7 +11,18 @@ from decimal import Decimal
 from typing import Any
 
 from footprints.errors import FootprintsError
-from footprints.model import Counts, Delivery, ExpectationResult, Issue, Receipt, Reject
+from footprints.model import (
+    Closing,
+    Counts,
+    Delivery,
+    ExpectationResult,
+    Issue,
+    Quality,
+    Receipt,
+    ReceiptFile,
+    Reject,
+    Rhythm,
+)
 from footprints.receipts import messages
 from footprints.receipts.page import fix_of, summary_line, what_of
 
@@ -67,11 +78,19 @@ def dump(receipt: Receipt) -> bytes:
                 "sheet": reject.sheet,
                 "rules": list(reject.rules),
                 "columns": list(reject.columns),
+                "closed_by": reject.closed_by,
             }
             | ({} if reject.provider_values is None else {"values": reject.provider_values})
             for reject in receipt.rejects
         ],
         "checks": [asdict(result) for result in receipt.expectation_results],
+        "files": [asdict(file) for file in receipt.files],
+        "marking": receipt.marking,
+        "rhythm": None if receipt.rhythm is None else asdict(receipt.rhythm) | {"due": _moment(receipt.rhythm.due)},
+        "quality": None if receipt.quality is None else asdict(receipt.quality),
+        "closes": [asdict(closing) for closing in receipt.closes],
+        "closed": [asdict(closing) for closing in receipt.closed],
+        "n_open": receipt.n_open,
     }
     text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
     # A lone surrogate (from a file name of unknown encoding) has no UTF-8; written out as \udXXX it is JSON again.
@@ -118,11 +137,20 @@ def parse(document: bytes | str) -> Receipt:
                     columns=tuple(reject["columns"]),
                     sheet=reject["sheet"],
                     provider_values=reject.get("values"),
+                    closed_by=reject.get("closed_by"),
                 )
                 for reject in raw["rejects"]
             ),
             n_rejects=raw["n_rejects"],
             expectation_results=tuple(ExpectationResult(**check) for check in raw["checks"]),
+            # A receipt of an older version says nothing of these.
+            files=tuple(ReceiptFile(**file) for file in raw.get("files", ())),
+            marking=raw.get("marking"),
+            rhythm=_rhythm(raw.get("rhythm")),
+            quality=Quality(**raw["quality"]) if raw.get("quality") else None,
+            closes=tuple(Closing(**closing) for closing in raw.get("closes", ())),
+            closed=tuple(Closing(**closing) for closing in raw.get("closed", ())),
+            n_open=raw.get("n_open", 0),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         # Without the cause: its message may hold a piece of the document.
@@ -148,6 +176,10 @@ _SAME = (
     "receipt_key",
 )
 """Fields of a delivery that stand in the document as they are, under the same name."""
+
+
+def _rhythm(raw: Mapping[str, Any] | None) -> Rhythm | None:
+    return None if raw is None else Rhythm(**{**raw, "due": _from_moment(raw["due"])})
 
 
 def _moment(moment: datetime | None) -> str | None:

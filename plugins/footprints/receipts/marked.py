@@ -49,6 +49,8 @@ MAX_REASONS = 2_000
 """Characters of the reasons of a row."""
 MAX_NAME = 120
 """Characters of the partner's file name that a copy's name keeps; S3 allows 1,024 bytes for the whole key."""
+FORMATS = ("csv", "xlsx", "xls", "ods")
+"""Formats of tables that come back marked."""
 SLICE = 5_000
 SIGNS: Mapping[str, str] = {"reject": "[X]", "flag": "[?]"}
 """What begins each reason, so that rejects and flags differ without colour."""
@@ -139,7 +141,7 @@ def mark(
     gets no marked copy. Of a file that is held as a whole, all has to be sent again, so there are no rows to fix alone.
     """
     opened = examination.opened
-    if opened is None or not examination.marks or opened.format not in ("csv", "xlsx", "xls", "ods"):
+    if opened is None or not examination.marks or opened.format not in FORMATS:
         return []
     marks = _by_sheet(examination)
     stem, suffix = _name_parts(file_name)
@@ -366,7 +368,8 @@ class _Writer:
         if not zipfile.is_zipfile(path):
             return False
         try:
-            book = load_workbook(path, data_only=True, keep_links=False, keep_vba=False)
+            with path.open("rb") as file:  # by its content: openpyxl refuses a path without a suffix it knows
+                book = load_workbook(file, data_only=True, keep_links=False, keep_vba=False)
             if any(part.sheet.name not in book.sheetnames for part in self.examination.parts):
                 return False
             _disarm(book)

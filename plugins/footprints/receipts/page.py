@@ -10,11 +10,12 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from footprints.model import Counts, Issue, Language, Receipt, Reject
+from footprints.model import Counts, Issue, Language, Receipt, ReceiptFile, Reject, Rhythm
 from footprints.receipts import messages
 
 REJECTS_SHOWN = 1000
@@ -81,6 +82,10 @@ def page(receipt: Receipt, contact: str = "") -> bytes:
         has_values=any(one.provider_values for one in receipt.rejects[:REJECTS_SHOWN]),
         size=messages.size(delivery.size_bytes, language),
         n_passed=sum(1 for one in receipt.expectation_results if one.n_failed == 0),
+        copies=[(_kind(one), one.name, f"./{quote(one.name)}") for one in receipt.files],
+        link=lambda name, target: Markup('<a href="{}" download>{}</a>').format(target, messages.isolated(name)),
+        rhythm=_rhythm(receipt.rhythm, language),
+        n_fixable=receipt.n_open + sum(one.n_closed for one in receipt.closed),
         receipt_contact=_contact(contact, delivery.delivery_id, language),
     )
     return html.encode("utf-8", "replace")
@@ -148,13 +153,36 @@ def _todo(receipt: Receipt, cause: Issue | None) -> Markup:
     if delivery.state == "duplicate" and delivery.duplicate_of is None:
         name = "todo.duplicate.unknown"
     if delivery.state == "loaded":
-        if delivery.counts.rows_rejected:
+        if receipt.closed and not receipt.n_open:
+            name = "todo.loaded.closed"
+        elif any(one.kind == "to_fix" for one in receipt.files):
+            name = "todo.loaded.to_fix"
+        elif delivery.counts.rows_rejected:
             name = "todo.loaded.rejects"
         elif any(issue.severity in PROBLEMS for issue in receipt.issues):
             name = "todo.loaded.flags"
         else:
             name = "todo.loaded.clean"
     return messages.text_markup(name, language, duplicate_of=delivery.duplicate_of)
+
+
+def _kind(file: ReceiptFile) -> str:
+    """How the page calls a file; a marked CSV has no colours."""
+    return "marked_text" if file.kind == "marked" and not file.name.endswith(".xlsx") else file.kind
+
+
+def _rhythm(rhythm: Rhythm | None, language: Language) -> Markup | None:
+    """Whether the delivery is early or late, in a sentence."""
+    if rhythm is None:
+        return None
+    units = {"Y": "year", "M": "month", "W": "week", "D": "day"}
+    parts = [
+        messages.text(f"cadence.{units[unit]}", language, n=int(n))
+        for n, unit in re.findall(r"(\d+)([YMWD])", rhythm.cadence)
+    ]
+    due = f"{rhythm.due:%Y-%m-%d}" if rhythm.due is not None else ""
+    values = {"cadence": messages.listed(parts, language), "after": rhythm.after, "due": due, "n": rhythm.days}
+    return messages.text_markup(f"rhythm.{rhythm.verdict}", language, **values)
 
 
 def _finding(number: int, issue: Issue, language: Language) -> Finding:
@@ -186,6 +214,7 @@ def _reject(reject: Reject, findings: Iterable[Finding], language: Language) -> 
         "row": reject.row_number,
         "sheet": reject.sheet,
         "columns": reject.columns,
+        "closed_by": reject.closed_by,
         "reasons": list(dict.fromkeys(reasons)),
         "values": list((reject.provider_values or {}).items()),
     }

@@ -513,9 +513,16 @@ def copy_rejects(connection: psycopg.Connection, delivery_id: int, rejects: Iter
     with (
         connection.cursor() as cursor,
         cursor.copy(
-            b"COPY meta.reject (delivery_id, row_number, sheet, rules, columns, provider_values) FROM STDIN"
+            b"COPY meta.reject (delivery_id, row_number, sheet, rules, columns, provider_values, key_hashes,"
+            b" fixes_delivery, fixes_sheet, fixes_row) FROM STDIN"
         ) as copy,
     ):
         for r in rejects:
             values = json.dumps(r.provider_values, ensure_ascii=False) if r.provider_values is not None else None
-            copy.write_row((delivery_id, r.row_number, r.sheet, list(r.rules), list(r.columns), values))
+            fixes = (r.reference.delivery_id, r.reference.sheet, r.reference.row_number) if r.reference else (None,) * 3
+            copy.write_row(
+                (
+                    *(delivery_id, r.row_number, r.sheet, list(r.rules), list(r.columns), values),
+                    *(list(r.key_hashes), *fixes),
+                )
+            )

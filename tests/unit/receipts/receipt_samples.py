@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from footprints.model import Counts, Delivery, ExpectationResult, Issue, Language, Receipt, Reject
+from footprints.model import (
+    Closing,
+    Counts,
+    Delivery,
+    ExpectationResult,
+    Issue,
+    Language,
+    Quality,
+    Receipt,
+    ReceiptFile,
+    Reject,
+    Rhythm,
+)
 
 TITLES: dict[Language, str] = {
     "en": "Missing migrants: incidents",
@@ -92,6 +104,30 @@ def problems(language: Language = "en") -> Receipt:
     )
 
 
+FILES = (
+    ReceiptFile("marked", "Incidents 2024-03 (final).marked.csv", 51_204),
+    ReceiptFile("marked", "Incidents 2024-03 (final).marked.xlsx", 38_112),
+    ReceiptFile("to_fix", "Incidents 2024-03 (final).to-fix.csv", 1_630),
+)
+
+
+def answered(language: Language = "en") -> Receipt:
+    """With the partner's file marked, late, worse than usual, and one of its rows put right since."""
+    base = problems(language)
+    rejects = (replace(base.rejects[0], closed_by=1301), *base.rejects[1:])
+    return replace(
+        base,
+        rejects=rejects,
+        files=FILES,
+        marking="done",
+        rhythm=Rhythm("P1M", "late", 1190, datetime(2024, 3, 29, 8, 0, tzinfo=UTC), 12),
+        quality=Quality("worse", 5, 0.03, 0.004, 0.35, 0.362),
+        closes=(Closing(1190, 12, 3), Closing(1101, 1, 0)),
+        closed=(Closing(1301, 1, 2),),
+        n_open=2,
+    )
+
+
 def clean(language: Language = "en") -> Receipt:
     """Every row loaded, nothing to say but how it was read."""
     counts = Counts(8810, 8810, records_added=8810)
@@ -171,11 +207,14 @@ def hostile(language: Language = "en") -> Receipt:
         ),
         rejects=(Reject(3, (HOSTILE,), (HOSTILE,), HOSTILE, {HOSTILE: HOSTILE}),),
         n_rejects=1,
+        files=(ReceiptFile("marked", f"{HOSTILE}.marked.csv", 1), ReceiptFile("to_fix", "javascript:alert(3).csv", 1)),
+        marking="done",
     )
 
 
 KINDS = {
     "problems": problems,
+    "answered": answered,
     "clean": clean,
     "duplicate": duplicate,
     "held": held,

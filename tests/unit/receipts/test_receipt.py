@@ -18,7 +18,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from footprints.errors import FootprintsError
-from footprints.model import Counts, Delivery, ExpectationResult, Issue, Receipt, Reject
+from footprints.model import (
+    Closing,
+    Counts,
+    Delivery,
+    ExpectationResult,
+    Issue,
+    Quality,
+    Receipt,
+    ReceiptFile,
+    Reject,
+    Rhythm,
+)
 from footprints.receipts import keys, parse, summary_line, write
 from footprints.receipts.page import REJECTS_SHOWN
 
@@ -54,6 +65,7 @@ issues = st.builds(
         max_size=4,
     ),
 )
+closings = st.lists(st.builds(Closing, counts, counts, counts), max_size=2).map(tuple)
 rejects = st.builds(
     Reject,
     row_number=counts,
@@ -61,7 +73,9 @@ rejects = st.builds(
     columns=st.lists(texts, max_size=2).map(tuple),
     sheet=texts,
     provider_values=st.none() | st.dictionaries(texts, texts, max_size=2),
+    closed_by=st.none() | counts,
 )
+shares = st.floats(0, 1)
 deliveries = st.builds(
     Delivery,
     delivery_id=counts,
@@ -106,6 +120,24 @@ receipts = st.builds(
         ),
         max_size=2,
     ).map(tuple),
+    files=st.lists(
+        st.builds(ReceiptFile, st.sampled_from(["marked", "to_fix"]), texts.filter(bool), counts), max_size=2
+    ).map(tuple),
+    marking=st.sampled_from([None, "done", "too_large", "failed"]),
+    rhythm=st.none()
+    | st.builds(
+        Rhythm,
+        st.sampled_from(["P1M", "P1Y6M", "P2W", "P1D"]),
+        st.sampled_from(["first", "early", "on_time", "late"]),
+        st.none() | counts,
+        st.none() | moments,
+        counts,
+    ),
+    quality=st.none()
+    | st.builds(Quality, st.sampled_from(["better", "same", "worse"]), counts, shares, shares, shares, shares),
+    closes=closings,
+    closed=closings,
+    n_open=counts,
 )
 
 
@@ -252,10 +284,38 @@ def test_nothing_that_a_partner_names_runs(language: Any) -> None:
     assert not {"script", "img", "iframe", "object", "svg", "form", "base"} & set(page.tags)
     assert not [name for name, _ in page.attributes if name.startswith("on") or name in ("src", "style", "action")]
     links = [value for name, value in page.attributes if name == "href"]
-    assert all(value == "data:," or re.fullmatch(r"#issue-\d+", value or "") for value in links)
+    # A file beside the receipt is linked as such, whatever its name: it is no address of its own.
+    assert all(value == "data:," or re.fullmatch(r"#issue-\d+|\./[\w.%~/-]+", value or "") for value in links)
+    assert "./javascript%3Aalert%283%29.csv" in links
     assert "<script>alert(1)</script>" in page.text  # it is told as text
     assert "\u202e" not in page.text and "\u2069" not in page.text
     assert "49" not in page.text.replace("2049", "")  # nor evaluated as a template
+
+
+def test_a_page_tells_rhythm_quality_copies_and_fixed_rows() -> None:
+    text = " ".join(read(write(samples.answered())[1]).text.split())
+    for said in (
+        "Late by 12 days. Due by delivery 1190 and the agreed rhythm (1 month): 2024-03-29.",
+        "Worse than usual. Rejected: 3% of rows, usually 0.4%. To be checked: 35%, usually 36.2%.",
+        "This delivery closes 12 rows of delivery 1190; remaining open: 3.",
+        "This delivery closes 1 row of delivery 1101; remaining open: 0.",
+        "1 of 3 rows fixed by delivery 1301. Remaining open: 2.",
+        "✓ fixed by delivery 1301",
+        "Incidents 2024-03 (final).to-fix.csvOnly the rows to fix.",
+        "send that file alone",
+    ):
+        assert said in text, said
+    every = replace(samples.answered(), n_open=0)
+    assert "Later deliveries put all rejected rows right" in read(write(every)[1]).text
+
+
+def test_a_receipt_of_an_older_version_is_still_read() -> None:
+    document = json.loads(write(samples.problems())[0])
+    for name in ("files", "marking", "rhythm", "quality", "closes", "closed", "n_open"):
+        del document[name]
+    for reject in document["rejects"]:
+        del reject["closed_by"]
+    assert parse(json.dumps(document)) == samples.problems()
 
 
 def test_a_page_needs_nothing_from_outside() -> None:

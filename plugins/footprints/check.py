@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from footprints.contracts import Layout, find_contract
+from footprints.contracts import Contract, Layout, find_contract
 from footprints.errors import DeliveryError
 from footprints.examine import Examination, examine
-from footprints.model import Counts, Delivery, Issue, Receipt, Reject, State
+from footprints.model import Counts, Delivery, Issue, Receipt, ReceiptFile, Reject, State
 from footprints.settings import Settings
 
 
@@ -97,8 +97,12 @@ class MemorySink:
         return n_rows, n_records, issues
 
 
-def check_file(path: Path, source: str, settings: Settings, n_rejects: int = 1000) -> Receipt:
+def check_file(
+    path: Path, source: str, settings: Settings, n_rejects: int = 1000, marked_to: Path | None = None
+) -> Receipt:
     """The receipt that this file would get as the first delivery of its source.
+
+    `marked_to` is a folder for the marked copy, which the receipt then names among its files.
 
     Raises NotFoundError where there is no such source.
     """
@@ -137,6 +141,9 @@ def check_file(path: Path, source: str, settings: Settings, n_rejects: int = 100
             rows_duplicate=n_duplicate,
             records_added=sink.n_records - n_repeated,
         )
+    files: tuple[ReceiptFile, ...] = ()
+    if marked_to is not None:
+        files = _mark(examination, path, contract, settings, marked_to)
     return Receipt(
         delivery=replace(
             delivery,
@@ -151,4 +158,30 @@ def check_file(path: Path, source: str, settings: Settings, n_rejects: int = 100
         rejects=tuple(sink.first_rejects),
         n_rejects=sink.n_rejects,
         expectation_results=tuple(examination.results),
+        files=files,
+        marking="done" if files else None,
     )
+
+
+def _mark(
+    examination: Examination, path: Path, contract: Contract, settings: Settings, folder: Path
+) -> tuple[ReceiptFile, ...]:
+    """The marked copies in a folder. There are no rows to fix alone: nothing of the file is with us yet."""
+    from footprints.receipts import marked
+
+    folder.mkdir(parents=True, exist_ok=True)
+    copies = marked.mark(
+        examination,
+        path,
+        folder,
+        file_name=path.name,
+        delivery_id=0,
+        language=contract.partner.language,
+        is_held=True,
+        max_bytes=settings.mark_bytes,
+    )
+    files = []
+    for copy in copies:
+        placed = copy.path.replace(folder / copy.name)
+        files.append(ReceiptFile(copy.kind, copy.name, placed.stat().st_size))
+    return tuple(files)

@@ -187,13 +187,14 @@ def check(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
     source: Annotated[str, typer.Option("--source", "-s", help="The source it is for.")],
     html: Annotated[Path | None, typer.Option(help="Write the receipt as a page here.")] = None,
+    marked: Annotated[Path | None, typer.Option(help="Write the file, with its errors marked, to this folder.")] = None,
     as_json: Json = False,
 ) -> None:
     """Say what the receipt of a file would say, without server, database or network."""
     from footprints import receipts
     from footprints.check import check_file
 
-    receipt = check_file(file, source, settings())
+    receipt = check_file(file, source, settings(), marked_to=marked)
     document, page = receipts.write(receipt)
     if html is not None:
         html.write_bytes(page)
@@ -249,6 +250,9 @@ def deliveries(
 def receipt(
     delivery_id: Annotated[int, typer.Argument(metavar="ID")],
     html: Annotated[Path | None, typer.Option(help="Write the page here instead.")] = None,
+    files: Annotated[
+        Path | None, typer.Option(help="Write the page and the files beside it to this folder instead.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show the receipt of a delivery."""
@@ -265,6 +269,14 @@ def receipt(
         html.write_bytes(store.get_bytes(delivery.bucket, key))
         return
     document = store.get_bytes(delivery.bucket, delivery.receipt_key)
+    if files is not None:
+        files.mkdir(parents=True, exist_ok=True)
+        folder = delivery.receipt_key.rpartition("/")[0]
+        for name in ("receipt.html", *(one.name for one in receipts.parse(document).files)):
+            target = files / name.replace("/", "_")
+            target.write_bytes(store.get_bytes(delivery.bucket, f"{folder}/{name}"))
+            out.print(str(target), soft_wrap=True, highlight=False, markup=False)
+        return
     if as_json:
         typer.echo(document.decode())
     else:
@@ -285,7 +297,7 @@ def rejects(
     limit: Annotated[int, typer.Option(help="At most so many rows.")] = 1000,
     as_json: Json = False,
 ) -> None:
-    """List the rows of a delivery that were not loaded, and why."""
+    """List the rows of a delivery that were not loaded, why, and which later delivery put them right."""
     from sqlalchemy import text
 
     from footprints import ledger
@@ -294,7 +306,7 @@ def rejects(
         ledger.get(connection, delivery_id)
         rows = connection.execute(
             text(
-                "SELECT sheet, row_number, rules, columns, provider_values FROM meta.reject"
+                "SELECT sheet, row_number, rules, columns, provider_values, closed_by FROM meta.reject"
                 " WHERE delivery_id = :id ORDER BY sheet, row_number LIMIT :limit"
             ),
             {"id": delivery_id, "limit": limit},
@@ -303,11 +315,12 @@ def rejects(
         _print_json([row._asdict() for row in rows])
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("sheet", "row", "rules", "columns", "values"):
+    for column in ("sheet", "row", "rules", "columns", "values", "state"):
         table.add_column(column, overflow="fold")
     for row in rows:
         values = "; ".join(f"{k}: {v}" for k, v in (row.provider_values or {}).items())
-        table.add_row(row.sheet, str(row.row_number), ", ".join(row.rules), ", ".join(row.columns), values)
+        state = "open" if row.closed_by is None else f"fixed by {row.closed_by}"
+        table.add_row(row.sheet, str(row.row_number), ", ".join(row.rules), ", ".join(row.columns), values, state)
     out.print(table)
 
 

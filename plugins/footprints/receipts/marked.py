@@ -245,6 +245,10 @@ class _Writer:
                     raise
         raise AssertionError("unreachable")
 
+    def _reference(self, sheet: str, number: int) -> str:
+        """What names a row of the delivery; a file that was only checked is no delivery."""
+        return reference(self.delivery_id, sheet, number) if self.delivery_id else ""
+
     def _width(self, part: Part) -> int:
         """Columns of a sheet: those of the header, and those that rows with surplus cells reach."""
         marks = self.marks[part.sheet.name]
@@ -272,7 +276,7 @@ class _Writer:
             if number <= before:
                 yield number, cells, *(titles if number == header_row else ("", ""))
             else:
-                ref = reference(self.delivery_id, sheet.name, number) if number in marks.by_row else ""
+                ref = self._reference(sheet.name, number) if number in marks.by_row else ""
                 yield number, cells, marks.reasons(number, self.language, between), ref
 
     def workbook(self, target: Path, *, rows_to_fix: bool) -> None:
@@ -409,7 +413,7 @@ class _Writer:
                     n_comments += 1
             reasons = page.cell(number, ours, marks.reasons(number, self.language, "\n"))
             style.reasons(reasons, _gravest(marks.by_row[number]))
-            page.cell(number, ours + 1, reference(self.delivery_id, part.sheet.name, number))
+            page.cell(number, ours + 1, self._reference(part.sheet.name, number) or None)
         return True
 
 

@@ -36,6 +36,7 @@ class Match:
     """What a file must look like for a layout to be tried: headers are compared folded, HXL tags by their patterns."""
 
     headers: tuple[str, ...] = ()
+    header_patterns: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     not_headers: tuple[str, ...] = ()
     file: str | None = None
@@ -65,6 +66,8 @@ class Column:
     target: str
     source: tuple[str, ...] = ()
     any_of: tuple[str, ...] = ()
+    pattern: str | None = None
+    of: Literal["cell", "header"] = "cell"
     value: str | int | float | bool | None = None
     type: str = "text"
     formats: tuple[str, ...] = ()
@@ -87,6 +90,10 @@ class Column:
     separator: str = ","
     join: str | None = None
     sum: tuple[str, ...] = ()
+
+    def wanted(self) -> str:
+        """The headers that it asks for, as messages name them; empty where it asks for none."""
+        return " / ".join(self.source or self.any_of) or self.pattern or ""
 
 
 @dataclass(frozen=True)
@@ -168,7 +175,7 @@ class Layout:
     unpivot: Unpivot | None = None
     drop: tuple[str, ...] = ()
     hash: tuple[str, ...] = ()
-    unknown_columns: Literal["refuse", "drop"] = "drop"
+    unknown_columns: Literal["refuse", "drop", "keep"] = "drop"
     survey: Survey | None = None
     also: bool = False
 
@@ -328,7 +335,7 @@ def _with_tuples(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _column(path: Path, where: str, target: str, entry: dict[str, Any]) -> Column:
     source = entry.get("from", ())
-    fields = {k: v for k, v in entry.items() if k not in ("from", "from_any", "map", "codes")}
+    fields = {k: v for k, v in entry.items() if k not in ("from", "from_any", "from_pattern", "map", "codes")}
     for name, value in fields.items():
         if isinstance(value, list):
             fields[name] = tuple(value)
@@ -341,6 +348,7 @@ def _column(path: Path, where: str, target: str, entry: dict[str, Any]) -> Colum
         target=target,
         source=(source,) if isinstance(source, str) else tuple(source),
         any_of=tuple(entry.get("from_any", ())),
+        pattern=entry.get("from_pattern"),
         map=_load_map(path, where, entry["map"]) if "map" in entry else None,
         map_name=entry.get("map"),
         codes=_country_codes(path, where, kind, entry["codes"]) if "codes" in entry else None,

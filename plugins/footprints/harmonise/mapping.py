@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from footprints.contracts import Column, Contract, Layout, UnpivotColumn
 from footprints.errors import ContractError, DeliveryError
 from footprints.harmonise import interviews, survey
 from footprints.harmonise.folding import fold
+from footprints.harmonise.identifiers import holds_identifier, is_header_of_identifiers
 from footprints.harmonise.values import ARROW_TYPES, Parsed, UnreadableError, cell_parser, parse_column
 from footprints.model import Issue, Severity
 from footprints.readers import hxl
@@ -74,6 +76,8 @@ class Entry:
     drop: tuple[str, ...]
 
 
+EXTRA = "extra"
+"""The column of a core table that takes the cells of unknown columns, where the contract keeps them."""
 FILE_NAME = "_file"
 """The pseudo-header that holds the name of the partner's file."""
 
@@ -116,6 +120,7 @@ class Mapper:
         self.from_headers = {column.target: self._headers_of(column) for column in self.columns}
         self.from_headers |= self._headers_of_derived()
         self.n_skipped = 0
+        self.kept: list[str] = []
         self._check_privacy()
         self._check_targets()
         self.notes = self._check_headers(names)
@@ -135,6 +140,8 @@ class Mapper:
         """The headers of this file that a column reads: the first synonym there is, or all of `from_any` or a join."""
         if column.any_of:
             return [h for name in column.any_of if (h := self._find(name)) is not None]
+        if column.pattern is not None:
+            return self._fitting(column, column.pattern)
         if column.sum:
             parts = [part for part in self.columns if part.target in column.sum]
             return [h for part in parts for h in self._headers_of(part)]
@@ -161,6 +168,18 @@ class Mapper:
             if kind in ("_q", "_log"):
                 derived[name] = [question]
         return derived
+
+    def _fitting(self, column: Column, pattern: str) -> list[str]:
+        """The header that fits a pattern; several, where they all say the same and only that is asked for.
+
+        Raises DeliveryError where it could be any of several.
+        """
+        dropped = {self.renamed[name] for name in self.dropped}
+        fitting = [name for name in self.names if name not in dropped and _matches([pattern], name)]
+        said = {_said(pattern, name) for name in fitting} if column.of == "header" else set(fitting)
+        if len(said) > 1:
+            raise DeliveryError("columns.ambiguous", columns=fitting)
+        return fitting
 
     def _completed(self, column: Column) -> Column:
         """The column as the core table needs it: NOT NULL there is required here."""
@@ -225,12 +244,10 @@ class Mapper:
 
     def _check_headers(self, names: Iterable[str]) -> list[Issue]:
         missing = [
-            " / ".join(column.source or column.any_of)
-            for column in self.columns
-            if (column.source or column.any_of) and not self.from_headers[column.target]
+            column.wanted() for column in self.columns if column.wanted() and not self.from_headers[column.target]
         ]
         fatal = [
-            " / ".join(column.source or column.any_of)
+            column.wanted()
             for column in self.columns
             if column.required and column.value is None and not self.from_headers[column.target]
         ]
@@ -249,13 +266,32 @@ class Mapper:
             used |= {where["index"] for where in self.layout.survey.repeats.values()}
             used.add(self.layout.survey.consent_column)
         unused = [name for name in names if name not in used]
-        if unused and self.layout.unknown_columns == "refuse":
-            raise DeliveryError("columns.unexpected", columns=unused)
+        known = {self.renamed[name] for name in self.dropped | self.hashed}
+        if self.layout.unknown_columns == "refuse" and (unexpected := [name for name in unused if name not in known]):
+            raise DeliveryError("columns.unexpected", columns=unexpected)
         notes = []
         if missing:
             notes.append(Issue("columns.missing", "flag", parameters={"columns": sorted(set(missing))}))
-        if unused:
+        if unused and self.layout.unknown_columns == "keep":
+            notes += self._keep(unused)
+        elif unused:
             notes.append(Issue("columns.dropped", "note", parameters={"columns": unused}))
+        return notes
+
+    def _keep(self, unused: list[str]) -> list[Issue]:
+        """Notes which columns are kept beside the records; those that privacy drops, or that look like it, are not."""
+        if EXTRA not in self.table.columns:
+            raise ContractError(
+                f"{self.contract.source}: layout {self.layout.name}: core.{self.table.name} cannot keep unknown columns"
+            )
+        named = {self.renamed[name] for name in self.dropped | self.hashed}
+        private = {name for name in unused if name in named or is_header_of_identifiers(name)}
+        self.kept = [name for name in unused if name not in private]
+        notes = []
+        if self.kept:
+            notes.append(Issue("columns.kept", "note", parameters={"columns": self.kept}))
+        if private:
+            notes.append(Issue("columns.private", "note", parameters={"columns": sorted(private)}))
         return notes
 
     def keep_rows(self, chunk: Chunk) -> Chunk:
@@ -294,6 +330,8 @@ class Mapper:
             frame = assembled.frame
             for name in frame.columns:
                 arrays[name] = pa.array(frame[name].to_list(), TEXT)
+        if self.kept:
+            arrays[EXTRA] = pc.take(self._extra(texts, n, findings), pa.array(row_of))
         key = _record_key([arrays[name] for name in self.layout.record_key])
         self._key_is_there(key, row_of, n, findings)
         columns = {name: array for name, array in arrays.items() if not name.startswith("_")}
@@ -315,6 +353,22 @@ class Mapper:
                 cells = pc.take(pa.array(hashes, TEXT), encoded.indices)
             texts[self.renamed.get(name, name)] = cells
         return texts
+
+    def _extra(self, texts: Mapping[str, pa.Array], n: int, findings: list[Finding]) -> pa.Array:
+        """The cells of unknown columns as a JSON object a row: by header, as text, without blanks or identifiers."""
+        kept: list[dict[str, str]] = [{} for _ in range(n)]
+        for header in self.kept:
+            left_out = np.zeros(n, bool)
+            for i, cell in enumerate(pc.utf8_trim_whitespace(texts[header]).to_pylist()):
+                if not cell:
+                    continue
+                if holds_identifier(cell):
+                    left_out[i] = True
+                else:
+                    kept[i][header] = cell.replace("\x00", "")
+            if left_out.any():
+                findings.append(Finding("identifier.left_out", "note", header, left_out))
+        return pa.array([json.dumps(cells, ensure_ascii=False) if cells else None for cells in kept], TEXT)
 
     def _hash(self, text: str | None) -> str | None:
         """HMAC-SHA256 of an identifier, 128 bits in hex: equal ones stay equal, under a key that no table holds."""
@@ -393,10 +447,9 @@ class Mapper:
             value = cell_parser(column, self.contract.countries)(str(column.value))
             constant = pa.array([value], ARROW_TYPES[column.type])
             return Parsed(_repeated(constant, n_records), np.zeros(n_records, bool), ""), True
-        if headers == [FILE_NAME]:
-            once = parse_column(
-                pa.array([self.file_name], TEXT), column, self.layout.read.null_values, self.contract.countries
-            )
+        if headers == [FILE_NAME] or (headers and column.of == "header"):
+            said = self.file_name if headers == [FILE_NAME] else _said(column.pattern or "", headers[0])
+            once = parse_column(pa.array([said], TEXT), column, self.layout.read.null_values, self.contract.countries)
             return Parsed(_repeated(once.values, n_records), np.repeat(once.bad, n_records), once.rule), True
         if not headers:
             return Parsed(pa.nulls(n_records, ARROW_TYPES[column.type]), np.zeros(n_records, bool), ""), True
@@ -521,6 +574,13 @@ def _record_key(parts: list[pa.Array]) -> pa.Array:
             part = pc.strftime(part, format="%Y-%m-%d")
         texts.append(pc.fill_null(pc.cast(part, TEXT), ""))
     return pc.binary_join_element_wise(*texts, pa.scalar("|", TEXT)) if len(texts) > 1 else texts[0]
+
+
+def _said(pattern: str, header: str) -> str:
+    """What a header says: the first group of the pattern that it fits, all of it where the pattern has none."""
+    found = re.fullmatch(pattern, header.strip(), re.IGNORECASE)
+    assert found is not None
+    return str(found[1] if found.re.groups else found[0])
 
 
 def _matches(patterns: Iterable[str], header: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -109,7 +110,7 @@ def find_header(sheet: Sheet, layout: Layout) -> Header | None:
             continue
         names = unique_names(_joined([rows[i - 1] for i in candidate]))
         folded = {fold(name) for name in names}
-        if not wanted <= folded or unwanted & folded:
+        if not wanted <= folded or unwanted & folded or not _all_fit(match.header_patterns, names):
             continue
         if match.n_columns is not None and len(names) != match.n_columns:
             continue
@@ -146,6 +147,11 @@ def _tagged_header(rows: list[list[str]], layout: Layout) -> Header | None:
     return Header(names, position + 1, tuple(tags))
 
 
+def _all_fit(patterns: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether each of the patterns is that of some header, from its first letter to its last."""
+    return all(any(re.fullmatch(pattern, name, re.IGNORECASE) for name in names) for pattern in patterns)
+
+
 def _at_width(cells: Sequence[str], width: int) -> tuple[str, ...]:
     return (*cells[:width], *[""] * (width - len(cells)))
 
@@ -157,7 +163,7 @@ def _header_candidates(layout: Layout, rows: list[list[str]]) -> list[tuple[int,
         return [read.header_rows]
     if isinstance(read.header_row, int):
         return [(read.header_row,)]
-    if layout.match.headers:
+    if layout.match.headers or layout.match.header_patterns:
         return [(i,) for i in range(1, min(len(rows), HEADER_SEARCH_ROWS) + 1)]
     return [(next((i for i, row in enumerate(rows, start=1) if any(row)), 1),)]
 

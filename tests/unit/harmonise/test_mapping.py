@@ -155,3 +155,59 @@ def test_missing_columns_are_named_and_needed_ones_refuse_the_file() -> None:
 def test_a_column_that_the_table_has_not_is_a_fault_of_the_contract() -> None:
     with pytest.raises(ContractError, match=r"core\.incident has no column n_cats"):
         mapper(("id", "day"), Column("n_cats", value="1", type="integer"))
+
+
+def test_a_header_that_fits_a_pattern_is_read_and_may_itself_say_something() -> None:
+    rows = GOOD | {"Dead in 2020": ["1", "2", ""], "Missing (est. 2019)": ["3", "", "4"]}
+    mapped = map_rows(
+        rows,
+        Column("n_dead", pattern=r"dead in \d{4}", type="integer"),
+        Column("n_missing", pattern=r"Missing \(est\. \d{4}\)", type="integer"),
+        Column("provider_region", pattern=r"Dead in (\d{4})", of="header"),
+        Column("source_quality", pattern=r"Missing \(est\. (\d)\d{3}\)", of="header", type="integer"),
+    )
+    assert mapped.findings == []
+    assert mapped.records["n_dead"].to_pylist() == [1, 2, None]
+    assert mapped.records["n_missing"].to_pylist() == [3, None, 4]
+    assert mapped.records["provider_region"].to_pylist() == ["2020"] * 3
+    assert mapped.records["source_quality"].to_pylist() == [2] * 3
+
+
+def test_a_pattern_that_several_headers_fit_holds_the_file_and_one_that_none_fits_is_told() -> None:
+    headers = (*GOOD, "Dead 2019", "Dead 2020")
+    dead = Column("n_dead", pattern=r"Dead (\d{4})", type="integer")
+    with pytest.raises(DeliveryError) as caught:
+        mapper(headers, dead)
+    assert (caught.value.rule, caught.value.parameters["columns"]) == ("columns.ambiguous", ["Dead 2019", "Dead 2020"])
+    year = Column("provider_region", pattern=r"Dead (\d{4})", of="header")
+    with pytest.raises(DeliveryError, match=r"columns\.ambiguous"):
+        mapper(headers, year)
+    same = Column("provider_region", pattern=r"Dead (\d{2})\d\d", of="header")
+    assert mapper(headers, same).from_headers["provider_region"] == ["Dead 2019", "Dead 2020"]
+    told = mapper((*GOOD, "x"), dead).notes
+    assert next((issue.rule, issue.parameters["columns"]) for issue in told) == ("columns.missing", [r"Dead (\d{4})"])
+    with pytest.raises(DeliveryError, match=r"columns\.missing"):
+        mapper((*GOOD, "x"), Column("n_dead", pattern=r"Dead \d{4}", type="integer", required=True))
+
+
+def test_unknown_columns_are_kept_as_text_but_for_what_identifies_persons() -> None:
+    rows = GOOD | {
+        "Colour": [" 007 ", "", "NA"],
+        "Remark": ["ask someone@example.org", "fine", ""],
+        "Respondent name": ["x", "y", "z"],
+        "staff": ["p", "q", "r"],
+        "token": ["t", "t", "t"],
+    }
+    m = mapper(tuple(rows), unknown_columns="keep", drop=("staff",), hash=("token",))
+    notes = {issue.rule: issue.parameters["columns"] for issue in m.notes}
+    assert notes == {"columns.kept": ["Colour", "Remark"], "columns.private": ["Respondent name", "staff", "token"]}
+    mapped = m.map(chunk(rows))
+    assert mapped.records["extra"].to_pylist() == ['{"Colour": "007"}', '{"Remark": "fine"}', '{"Colour": "NA"}']
+    assert found(mapped) == {("identifier.left_out", "note", "Remark"): [0]}
+
+
+def test_what_a_contract_drops_is_no_unexpected_column() -> None:
+    headers = (*GOOD, "staff")
+    assert mapper(headers, unknown_columns="refuse", drop=("staff",)).kept == []
+    with pytest.raises(DeliveryError, match=r"columns\.unexpected"):
+        mapper(headers, unknown_columns="refuse")

@@ -1,4 +1,4 @@
-"""Feeds against real servers: what a partner's API or bucket holds becomes deliveries, each once."""
+"""Feeds against real servers: what a partner's API holds becomes deliveries, each once, whatever happens meanwhile."""
 
 from __future__ import annotations
 
@@ -13,47 +13,27 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
-from tests.conftest import PARTNER_BUCKET
-from tests.integration.worksite import Site, contract, csv_bytes, write_expectations
+from tests.integration.feedsite import (
+    FILE,
+    MOMENTS,
+    feed_site,
+    fetches,
+    kill_and_pull_again,
+    landed,
+    left_over,
+    pulled,
+    rows,
+)
+from tests.integration.worksite import Site, contract, write_expectations
 from tests.replay import Asked, FakeTime, Replay, Reply, cut, document, kobo, serving, static
+from typer.testing import CliRunner
 
+from footprints.cli import app
 from footprints.errors import ConfigurationError, NotFoundError
 from footprints.feeds import landing, pull, state
-from footprints.settings import REPOSITORY, Settings
+from footprints.settings import Settings
 
 pytestmark = pytest.mark.integration
-
-DATA = os.environ.get("FOOTPRINTS_DATA")
-FILE: dict[str, Any] = {
-    "kind": "http",
-    "cadence": "P1D",
-    "url": "https://partner.example/data",
-    "requests_per_minute": 6000,
-}
-YEARS = FILE | {
-    "url": "https://partner.example/{year}",
-    "each": {"year": [2021, 2022, 2023]},
-    "file": "{year}-{fetched}.json",
-}
-PAGES = FILE | {"records": "results", "paging": {"style": "next", "size": 10, "total_key": "count"}}
-BUCKET = {
-    "kind": "s3",
-    "cadence": "PT1H",
-    "bucket": PARTNER_BUCKET,
-    "prefix": "outgoing/",
-    "pattern": r".*\.csv",
-    "auth": {"secret": "their-bucket"},
-}
-SECRETS = {"their-bucket": {"login": "partner", "password": "partners-secret"}, "kobo": {"password": "a-token"}}
-
-
-def rows(n_rows: int, dead: int = 1, year: int = 2021) -> list[dict[str, Any]]:
-    """Records of the synthetic source, as an API hands them out."""
-    return [
-        {"key": f"k{number}", "day": f"{year}-01-{number % 28 + 1:02}", "region": "Sahara", "dead": dead}
-        for number in range(n_rows)
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -70,46 +50,7 @@ def time(server: Replay) -> FakeTime:
 
 @pytest.fixture
 def site(platform: Settings, tmp_path: Path, server: Replay) -> Site:
-    """A platform with one source a kind of feed."""
-    feeds = {"test-file": FILE, "test-years": YEARS, "test-pages": PAGES, "test-bucket": BUCKET}
-    contracts = [contract(source, as_of="received") | {"feed": feed} for source, feed in feeds.items()]
-    made = Site(
-        platform.model_copy(
-            update={
-                "expectations_dir": write_expectations(tmp_path / "expectations", *contracts),
-                "gx_rows": 0,
-                "feeds": "all",
-                "feed_urls": json.dumps(dict.fromkeys(feeds, server.url) | {"test-bucket": platform.s3_endpoint}),
-                "feed_secrets": SecretStr(json.dumps(SECRETS)),
-            }
-        )
-    )
-    made.clear()
-    with made.warehouse.begin() as connection:
-        for table in ("feed_fetch", "feed_item", "feed"):
-            connection.execute(text(f"DELETE FROM meta.{table}"))
-    return made
-
-
-def pulled(site: Site, source: str, time: FakeTime, **arguments: Any) -> pull.Pulled:
-    return pull.pull(source, site.settings, clock=time.clock, **arguments)
-
-
-def fetches(site: Site, source: str) -> list[Any]:
-    with site.warehouse.connect() as connection:
-        return list(
-            connection.execute(
-                text("SELECT * FROM meta.feed_fetch WHERE feed_id = :feed ORDER BY fetch_id"), {"feed": source}
-            ).all()
-        )
-
-
-def landed(site: Site, source: str) -> list[str]:
-    return sorted(site.store.list_keys(site.settings.landing_bucket, f"landing/test/{source}/"))
-
-
-def left_over(site: Site) -> list[str]:
-    return list(site.store.list_keys(site.settings.archive(), landing.PREFIX))
+    return feed_site(platform, tmp_path, server.url)
 
 
 def test_pulled_landed_enrolled_loaded_and_nothing_fetched_twice(site, server, time):
@@ -204,6 +145,20 @@ def test_a_server_that_fails_at_page_eight_is_asked_for_page_eight_next_time(sit
     assert left_over(site) == []
 
 
+def test_pages_that_are_gone_from_the_bucket_are_fetched_again(site, server, time):
+    good = kobo(f"{server.url}/data", rows(30))
+    server.on("/data", good, good, Reply(status=401))
+    assert pulled(site, "test-pages", time).outcome == "failed"
+    first, _ = left_over(site)
+    site.store.client.delete_object(Bucket=site.settings.archive(), Key=first)
+    server.on("/data", good)
+    time.pass_by(hours=1)
+    whole = pulled(site, "test-pages", time)
+    assert site.process(*whole.delivery_ids) == ["loaded"]
+    assert site.get(whole.delivery_ids[0]).counts.rows_read == 30
+    assert left_over(site) == []
+
+
 def test_pages_that_are_a_day_old_are_not_gone_on_with(site, server, time):
     good = kobo(f"{server.url}/data", rows(30))
     server.on("/data", good, Reply(status=401))
@@ -275,46 +230,15 @@ def environment(site: Site) -> dict[str, str]:
     }
 
 
-class Killed(BaseException):
-    """Passes everything that catches exceptions, as a kill does."""
-
-
-@pytest.mark.parametrize("moment", ["before the put", "after the put", "in the last transaction"])
-@pytest.mark.parametrize("source", ["test-file", "test-pages", "test-bucket"])
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("source", ["test-file", "test-pages"])
 def test_killed_around_the_put_there_is_one_delivery(site, server, time, monkeypatch, moment, source):
-    if source == "test-bucket":
-        put_theirs(site, "a.csv", csv_bytes([("k1", "2021-01-01", "Sahara", 1)]))
-    elif source == "test-file":
-        server.on("/data", static(json.dumps(rows(30)).encode()))
-    else:
-        server.on("/data", kobo(f"{server.url}/data", rows(30)))
-
-    def kill(*arguments: Any, **more: Any) -> None:
-        raise Killed
-
-    target = {
-        "before the put": (landing.Parts, "note"),
-        "after the put": (landing, "enrol_ready"),
-        "in the last transaction": (state, "record"),
-    }[moment]
-    if moment == "before the put" and source == "test-pages":
-        target = (landing, "sha256_of")
-    with monkeypatch.context() as patch:
-        patch.setattr(*target, kill)
-        with pytest.raises(Killed):
-            pulled(site, source, time)
-    server.asked.clear()
-    time.pass_by(seconds=5)
-    result = pulled(site, source, time)
-    assert result.outcome == "fetched"
-    assert len(landed(site, source)) == 1
-    if moment != "before the put":
-        assert server.asked == []  # what was put is not fetched again
-    assert site.sweep() == 0
-    with site.warehouse.connect() as connection:
-        keys = connection.execute(text("SELECT object_key FROM meta.delivery")).scalars().all()
-    assert keys == landed(site, source)
-    assert left_over(site) == []
+    body = json.dumps(rows(30)).encode()
+    server.on("/data", static(body) if source == "test-file" else kobo(f"{server.url}/data", rows(30)))
+    kill_and_pull_again(site, source, time, monkeypatch, moment, server.asked.clear)
+    # What was put is not fetched again, and of the pages only the last one.
+    again = {"test-file": 1, "test-pages": 1}[source] if moment == "before the put" else 0
+    assert len(server.asked) == again
 
 
 def test_a_large_file_goes_on_at_its_last_part(site, server, time, monkeypatch):
@@ -428,185 +352,31 @@ def test_only_what_is_new_is_asked_for(site, server, time):
     ]
 
 
-# ----------------------------------------------------------------------------------------------- a partner's own bucket
+def test_the_command_line_shows_and_pulls_feeds(site, server, monkeypatch):
+    monkeypatch.setattr("footprints.cli.settings", lambda: site.settings)
+    server.on("/data", kobo(f"{server.url}/data", rows(25)))
+    for year in (2021, 2022, 2023):
+        server.on(f"/{year}", Reply(status=404))
+    runner = CliRunner()
 
+    def lines(*arguments: str) -> tuple[int, Any]:
+        done = runner.invoke(app, [*arguments, "--json"])
+        return done.exit_code, json.loads(done.stdout)
 
-@pytest.fixture(autouse=True)
-def their_bucket(platform: Settings) -> Iterator[None]:
-    """An empty bucket of the partner, which only we as the store's owner may write to."""
-    client = Site(platform).store.client
-    if PARTNER_BUCKET not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
-        client.create_bucket(Bucket=PARTNER_BUCKET)
-    yield
-    for key in list(Site(platform).store.list_keys(PARTNER_BUCKET, "")):
-        client.delete_object(Bucket=PARTNER_BUCKET, Key=key)
-
-
-def put_theirs(site: Site, name: str, body: bytes) -> None:
-    site.store.put_bytes(PARTNER_BUCKET, f"outgoing/{name}", body, "text/csv")
-
-
-def test_a_partners_bucket_is_copied_with_the_partners_credentials_and_its_layout(site, time):
-    put_theirs(site, "2021/été & co.csv", csv_bytes([("k1", "2021-01-01", "Sahara", 1)]))
-    put_theirs(site, "b.csv", csv_bytes([("k2", "2021-01-02", "Sahara", 2)]))
-    put_theirs(site, "notes.txt", b"not ours")
-    site.store.put_bytes(PARTNER_BUCKET, "elsewhere/c.csv", b"not ours", "text/csv")
-    first = pulled(site, "test-bucket", time)
-    assert first.n_items == {"delivered": 2}
-    assert landed(site, "test-bucket") == [
-        "landing/test/test-bucket/2021/été & co.csv",
-        "landing/test/test-bucket/b.csv",
-    ]
-    assert site.process(*first.delivery_ids) == ["loaded", "loaded"]
-    assert {key: record[1] for key, record in site.records("test-bucket").items()} == {"k1": 1, "k2": 2}
-
-    time.pass_by(hours=1)
-    assert pulled(site, "test-bucket", time) == pull.Pulled("test-bucket", "fetched")
-    put_theirs(site, "b.csv", csv_bytes([("k2", "2021-01-02", "Sahara", 7)]))
-    put_theirs(site, "2021/été & co.csv", csv_bytes([("k1", "2021-01-01", "Sahara", 1)]))  # again the same
-    changed = pulled(site, "test-bucket", time)
-    assert changed.n_items == {"delivered": 1}
-    assert site.process(*changed.delivery_ids) == ["loaded"]
-    assert site.records("test-bucket")["k2"][1] == 7
-
-
-@pytest.mark.parametrize("secret", [{"login": "partner", "password": "wrong"}, {"login": "nobody", "password": "x"}])
-def test_wrong_credentials_are_the_feeds_failure(site, time, secret):
-    put_theirs(site, "a.csv", b"key\n1\n")
-    wrong = Site(site.settings.model_copy(update={"feed_secrets": SecretStr(json.dumps({"their-bucket": secret}))}))
-    failed = pulled(wrong, "test-bucket", time)
-    assert failed.outcome == "failed"
-    assert "refuses us" in (failed.error or "")
-
-
-def test_the_partners_credentials_do_not_reach_our_bucket(site, time):
-    theirs = contract("test-ours", as_of="received") | {"feed": BUCKET | {"bucket": site.settings.landing_bucket}}
-    write_expectations(site.settings.expectations_dir, theirs)
-    urls = json.loads(site.settings.feed_urls) | {"test-ours": site.settings.s3_endpoint}
-    failed = pulled(Site(site.settings.model_copy(update={"feed_urls": json.dumps(urls)})), "test-ours", time)
-    assert "refuses us" in (failed.error or "")
-
-
-def test_an_object_that_is_too_large_is_left_and_the_others_come(site, time):
-    limited = contract("test-bucket", as_of="received") | {"feed": BUCKET | {"max_bytes": 100}}
-    write_expectations(site.settings.expectations_dir, limited)
-    from footprints.contracts import load_contract
-
-    load_contract.cache_clear()
-    put_theirs(site, "large.csv", csv_bytes([(f"k{n}", "2021-01-01", "Sahara", 1) for n in range(100)]))
-    put_theirs(site, "small.csv", csv_bytes([("k1", "2021-01-01", "Sahara", 1)]))
-    result = pulled(site, "test-bucket", time)
-    assert (result.outcome, result.n_items) == ("failed", {"failed": 1, "delivered": 1})
-    assert "outgoing/large.csv: larger than the 100 bytes" in (result.error or "")
-
-
-def test_an_endpoint_in_our_own_network_is_refused(site, time):
-    inside = contract("test-inside", as_of="received") | {"feed": BUCKET | {"endpoint": "https://localhost"}}
-    write_expectations(site.settings.expectations_dir, inside)
-    failed = pulled(site, "test-inside", time)
-    assert "private network" in (failed.error or "")
-
-
-def test_a_large_object_goes_on_at_its_last_part(site, time, monkeypatch):
-    from footprints.feeds import bucket
-
-    monkeypatch.setattr(bucket, "PART_BYTES", 2**20)
-    body = csv_bytes([(f"k{n}", "2021-01-01", "Sahara", 1) for n in range(150_000)])
-    put_theirs(site, "large.csv", body)
-    through = bucket._cut_short_is_no_end
-
-    def cut_short(blocks: Iterator[bytes]) -> Iterator[bytes]:
-        for number, block in enumerate(through(blocks)):
-            if number == 2:
-                raise bucket._Cut
-            yield block
-
-    with monkeypatch.context() as patch:
-        patch.setattr(bucket, "_cut_short_is_no_end", cut_short)
-        patch.setattr(bucket, "TRIES", 1)
-        assert "cut again" in (pulled(site, "test-bucket", time).error or "")
-    assert len(left_over(site)) == 2
-    time.pass_by(hours=2)
-    assert pulled(site, "test-bucket", time).n_items == {"delivered": 1}
-    assert site.store.get_bytes(site.settings.landing_bucket, landed(site, "test-bucket")[0]) == body
-    assert fetches(site, "test-bucket")[-1].n_bytes < len(body) - 2 * 2**20 + 1
-    assert left_over(site) == []
-
-
-# -------------------------------------------------------------------------------------- the sources that we really have
-
-
-def real(site: Site, server: Replay, **urls: str) -> Site:
-    """The same platform with our own contracts, whose base addresses lead to the replay server."""
-    bases = {name.replace("_", "-"): server.url + path for name, path in urls.items()}
-    secrets = SECRETS | {"dtm": {"password": "a-key"}}
-    made = Site(
-        site.settings.model_copy(
-            update={
-                "expectations_dir": REPOSITORY / "expectations",
-                "feed_urls": json.dumps(bases),
-                "feed_secrets": SecretStr(json.dumps(secrets)),
-            }
-        )
+    code, listed = lines("feeds")
+    assert code == 0
+    assert {entry["feed"]: entry["state"] for entry in listed} == dict.fromkeys(
+        ["test-bucket", "test-file", "test-pages", "test-years"], "due"
     )
-    made.clear()
-    return made
-
-
-@pytest.mark.skipif(not DATA, reason="FOOTPRINTS_DATA is not set: the partners' files are not here")
-def test_missing_migrants_by_year_from_its_api(site, server, time):
-    folder = Path(str(DATA)) / "partners" / "iom-mmp"
-    for year in range(2014, 2025):
-        path = folder / f"{year}-json.json"
-        answer = static(path.read_bytes(), f'"{year}"') if path.exists() else document([])
-        server.on(f"/global-figures/{year}/json", answer)
-    ours = real(site, server, iom_missing_migrants="")
-    first = pulled(ours, "iom-missing-migrants", time)
-    assert first.n_items == {"delivered": 2, "empty": 9}
-    assert ours.process(*first.delivery_ids) == ["loaded", "loaded"]
-    with ours.warehouse.connect() as connection:
-        n_incidents = connection.execute(
-            text("SELECT count(*) FROM core.incident WHERE source_id = 'iom-missing-migrants'")
-        ).scalar_one()
-    expected = [json.loads((folder / f"{year}-json.json").read_bytes()) for year in (2016, 2024)]
-    assert n_incidents == sum(len({json.dumps(row, sort_keys=True) for row in part}) for part in expected)
-    time.pass_by(days=7)
-    assert pulled(ours, "iom-missing-migrants", time).n_items == {"unchanged": 2, "empty": 9}
-
-
-@pytest.mark.skipif(not DATA, reason="FOOTPRINTS_DATA is not set: the partners' files are not here")
-def test_displacement_by_level_and_country_from_dtms_api(site, server, time):
-    nothing = {"result": [], "statusCode": 200, "isSuccess": True, "errorMessages": [], "totalRecordsCount": 0}
-
-    def level(number: int) -> Any:
-        path = Path(str(DATA)) / "partners" / "iom-dtm" / f"displacement-admin{number}-admin0pcode-tcd.json"
-        good = static(path.read_bytes(), f'"{number}"')
-        return lambda asked: good(asked) if asked.query["Admin0Pcode"] == "TCD" else document(nothing)
-
-    for number in (0, 1, 2):
-        server.on(f"/v3/displacement/admin{number}", level(number))
-    ours = real(site, server, iom_dtm="")
-    first = pulled(ours, "iom-dtm", time)
-    assert first.n_items["delivered"] == 3 and first.n_items["empty"] == 33
-    assert set(ours.process(*first.delivery_ids)) == {"loaded"}
-    assert {asked.headers["ocp-apim-subscription-key"] for asked in server.asked} == {"a-key"}
-    server.on("/v3/displacement/admin0", document(nothing | {"isSuccess": False}))
-    time.pass_by(days=7)
-    assert "isSuccess is not true" in (pulled(ours, "iom-dtm", time).error or "")
-
-
-def test_kobo_pages_with_its_token(site, server, time):
-    """The shape of KoboToolbox's API: groups with slashes, a repeat as a list, attachments that we do not fetch."""
-    interview = {"_id": 1, "_uuid": "u-1", "intro/consent": "yes", "journey/stops": [{"journey/stops/place": "agadez"}]}
-    submissions = [interview | {"_id": number, "_uuid": f"u-{number}"} for number in range(25)]
-    path = "/api/v2/assets/a1/data.json"
-    server.on(path, kobo(server.url + path, submissions, at_most=10))
-    ours = real(site, server, mhub_survey="/api/v2/assets/a1/")
-    assert pulled(ours, "mhub-survey", time).n_items == {"delivered": 1}
-    assert {asked.headers["authorization"] for asked in server.asked} == {"Token a-token"}
-    (key,) = ours.store.list_keys(ours.settings.landing_bucket, "landing/mhub/mhub-survey/")
-    whole = json.loads(ours.store.get_bytes(ours.settings.landing_bucket, key))
-    assert whole == {"results": submissions}
+    code, (result,) = lines("pull", "test-pages")
+    assert (code, result["outcome"], result["n_items"]) == (0, "fetched", {"delivered": 1})
+    code, (result,) = lines("pull", "test-years")
+    assert (code, result["outcome"]) == (1, "failed")
+    shown = runner.invoke(app, ["feeds"]).stdout
+    assert "year=2021: the server answers with HTTP 404 (and 2 more)" in " ".join(shown.split())
+    code, results = lines("pull")  # the others that are due
+    assert {entry["feed"]: entry["outcome"] for entry in results} == {"test-bucket": "failed", "test-file": "failed"}
+    assert "no such bucket" in results[0]["error"]
 
 
 def test_the_lock_is_the_feeds_own(site):

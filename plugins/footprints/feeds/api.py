@@ -14,7 +14,10 @@ from footprints.feeds.landing import PART_BYTES, Parts, Run, enrol_ready, finish
 from footprints.feeds.plan import Item, file_name
 from footprints.feeds.schedule import parse_duration
 from footprints.feeds.state import Fetch, ItemState
-from footprints.feeds.web import PAGE_BYTES, Client, refuse_page
+from footprints.feeds.web import Client, refuse_page
+
+LOOK_BYTES = 16 * 2**20
+"""A JSON document up to this size is looked into before it is delivered: parsed it takes eight times as much."""
 
 
 def fetch_item(run: Run, client: Client, item: Item, known: ItemState, fetch: Fetch) -> None:
@@ -140,7 +143,7 @@ def _has_records(run: Run, path: Path, content_type: str) -> bool:
         return True
     if not end.endswith((b"}", b"]")):
         raise FeedError("the JSON document is cut off", "the partner's server has a fault; we try again later")
-    if size > PAGE_BYTES:  # too large to look into here; its receipt will tell
+    if size > LOOK_BYTES:  # its receipt will tell
         return True
     try:
         document = json.loads(path.read_bytes())

@@ -180,6 +180,10 @@ def _answered(error: ClientError) -> FeedError:
     metadata: Any = error.response.get("ResponseMetadata", {})
     status = int(metadata.get("HTTPStatusCode", 0))
     code = re.sub(r"\W", "", str(error.response.get("Error", {}).get("Code", "")))[:40]
+    if code == "NoSuchBucket":
+        return FeedError(
+            "the partner's store has no such bucket", "see the contract's `bucket`", stops=True, status=404
+        )
     if status in (404, 412):
         return FeedError("it is gone or was overwritten while we fetched it", "the next pull sees", status=status)
     if status in (401, 403):

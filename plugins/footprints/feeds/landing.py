@@ -75,9 +75,7 @@ class Parts:
             and found.get("version") == version
             and run.clock.now() - datetime.fromisoformat(found["started_at"]) < RESUME_WITHIN
         )
-        self.left: dict[str, Any] = (
-            found if is_ours else {"version": version, "started_at": run.clock.now().isoformat(), "sizes": []}
-        )
+        self.left: dict[str, Any] = found if is_ours else self._nothing(version)
         self.folder = f"{PREFIX}{run.feed_id}/{hashlib.sha256(known.item.encode()).hexdigest()[:16]}/"
         self.is_old = known.unfinished is not None and not is_ours
         if self.is_old:
@@ -94,13 +92,20 @@ class Parts:
         return sum(self.left["sizes"])
 
     def restore(self, file: BinaryIO) -> None:
-        """Writes what is kept into an empty file, and leaves it at its end."""
+        """Writes what is kept into an empty file, and leaves it at its end; where a part is gone, all begins anew."""
         store, bucket = self.run.store, self.run.settings.archive()
-        for number in range(len(self.left["sizes"])):
-            body = store.client.get_object(Bucket=bucket, Key=self._key(number))["Body"]
-            shutil.copyfileobj(body, file, 2**20)
+        try:
+            for number in range(len(self.left["sizes"])):
+                body = store.client.get_object(Bucket=bucket, Key=self._key(number))["Body"]
+                shutil.copyfileobj(body, file, 2**20)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
+                raise
         if file.tell() != self.n_bytes:
-            raise ValueError("parts of a feed are not those that were kept")
+            file.seek(0)
+            file.truncate()
+            self.discard()
+            self.left = self._nothing(self.left["version"])
 
     def keep(self, path: Path, up_to: int, **cursor: Any) -> None:
         """Keeps what the file holds beyond the parts, up to a place, and the cursor that goes with it."""
@@ -135,6 +140,9 @@ class Parts:
         store, bucket = self.run.store, self.run.settings.archive()
         for key in list(store.list_keys(bucket, self.folder)):
             store.client.delete_object(Bucket=bucket, Key=key)
+
+    def _nothing(self, version: str) -> dict[str, Any]:
+        return {"version": version, "started_at": self.run.clock.now().isoformat(), "sizes": []}
 
     def _key(self, number: int) -> str:
         return f"{self.folder}{self.started_at:%Y%m%dT%H%M%S%f}/{number:05}"

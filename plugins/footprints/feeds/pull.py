@@ -96,12 +96,10 @@ def statuses(settings: Settings, secrets: Secrets | None = None, clock: Clock | 
             word = "pulling"
         elif not chosen & {source, "all"}:
             word = "off"
-        elif missing is not None:
-            word = "not set up"
-        elif due_at <= now:
-            word = "due"
-        else:
+        elif due_at > now:  # whoever pulled it last had all that it needs
             word = "failed" if was.n_failures else "waiting"
+        else:
+            word = "due" if missing is None else "not set up"
         out.append(
             FeedStatus(
                 source,

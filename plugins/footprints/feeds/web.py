@@ -31,7 +31,7 @@ from footprints.settings import FeedSecret
 
 T = TypeVar("T")
 BLOCK = 2**16
-PAGE_BYTES = 64 * 2**20
+PAGE_BYTES = 32 * 2**20
 """A page of an API, which is parsed in memory, is at most so large."""
 TRIES = 6
 MAX_REDIRECTS = 5

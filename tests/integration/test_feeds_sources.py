@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
@@ -15,6 +16,7 @@ from tests.integration.feedsite import SECRETS, pulled
 from tests.integration.worksite import Site
 from tests.replay import FakeTime, Replay, document, kobo, serving, static
 
+from footprints.samples.survey import mali_interviews, write_kobo_xlsx
 from footprints.settings import REPOSITORY, Settings
 
 pytestmark = pytest.mark.integration
@@ -126,15 +128,56 @@ def test_displacement_by_level_and_country_from_dtms_api(platform, server, time)
     assert "isSuccess is not true" in (pulled(ours, "iom-dtm", time).error or "")
 
 
-def test_kobo_pages_with_its_token(platform, server, time):
-    """The shape of KoboToolbox's API: groups with slashes, a repeat as a list, attachments that we do not fetch."""
-    interview = {"_id": 1, "_uuid": "u-1", "intro/consent": "yes", "journey/stops": [{"journey/stops/place": "agadez"}]}
-    submissions = [interview | {"_id": number, "_uuid": f"u-{number}"} for number in range(25)]
+def submissions(workbook: Path) -> list[dict[str, Any]]:
+    """Kobo's export as its API has it: answers only where there are some, choices as one text, repeats as lists."""
+    sheets = {}
+    for sheet in openpyxl.load_workbook(workbook, read_only=True):
+        header, *body = sheet.iter_rows(values_only=True)
+        names = [str(name) for name in header]
+        sheets[sheet.title] = [
+            {
+                name: value if isinstance(value, int) else str(value)
+                for name, value in zip(names, row, strict=True)
+                if value is not None and name.rpartition("/")[0] not in names
+            }
+            for row in body
+        ]
+    interviews, stops = sheets.values()
+    for interview in interviews:
+        own = [stop for stop in stops if stop["_parent_index"] == interview["_index"]]
+        interview["journey/stops"] = [{k: v for k, v in stop.items() if not k.startswith("_")} for stop in own]
+        interview["_attachments"] = []
+    for interview in interviews:
+        del interview["_index"]
+    return interviews
+
+
+def test_kobo_pages_say_what_its_workbook_says(platform, server, time, tmp_path):
+    """A survey by API, whole and with its repeats: the same interviews, answers and stops as the export in XLSX."""
+    workbook = write_kobo_xlsx(tmp_path / "export.xlsx", mali_interviews())
+    found = submissions(workbook)
     path = "/api/v2/assets/a1/data.json"
-    server.on(path, kobo(server.url + path, submissions, at_most=10))
+    server.on(path, kobo(server.url + path, found, at_most=30))
     ours = real(platform, server, mhub_survey="/api/v2/assets/a1/")
-    assert pulled(ours, "mhub-survey", time).n_items == {"delivered": 1}
+    first = pulled(ours, "mhub-survey", time)
+    assert first.n_items == {"delivered": 1}
+    assert len(server.asked) == -(-len(found) // 30)
     assert {asked.headers["authorization"] for asked in server.asked} == {"Token a-token"}
-    (key,) = ours.store.list_keys(ours.settings.landing_bucket, "landing/mhub/mhub-survey/")
-    whole = json.loads(ours.store.get_bytes(ours.settings.landing_bucket, key))
-    assert whole == {"results": submissions}
+    assert ours.process(*first.delivery_ids) == ["loaded"]
+    by_api = interviews(ours)
+    ours.clear()
+    ours.deliver_as("mhub", "mhub-survey", workbook)
+    assert by_api == interviews(ours)
+    assert len(by_api) == len(found)
+
+
+def interviews(site: Site) -> list[str]:
+    """The interviews with answers and stops, but for what is the delivery's own."""
+    with site.warehouse.connect() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT (to_jsonb(i) - 'delivery_id' - 'row_number')::text FROM core.interview AS i"
+                " WHERE source_id = 'mhub-survey'"
+            )
+        ).scalars()
+        return sorted(rows)

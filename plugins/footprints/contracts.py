@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import re
@@ -48,12 +49,13 @@ class Match:
 class Read:
     """How to read the file where detection is not to decide; see `contract.schema.json`."""
 
-    format: Literal["csv", "xlsx", "json"] | None = None
+    format: Literal["csv", "xlsx", "json", "parquet"] | None = None
     header_row: int | Literal["none"] | None = None
     header_rows: tuple[int, ...] = ()
     skip_rows_after_header: int = 0
     encoding: str | None = None
     delimiter: str | None = None
+    quote: str | None = None
     records: str | None = None
     skip_rows_where: Mapping[str, str] = field(default_factory=dict)
     null_values: tuple[str, ...] = ("",)
@@ -300,7 +302,7 @@ def _layout(path: Path, index: int, entry: dict[str, Any]) -> Layout:
     return Layout(
         name=entry["name"],
         match=Match(**_with_tuples(entry["match"])),
-        read=Read(**_with_tuples(entry.get("read", {}))),
+        read=_read(path, where, entry.get("read", {})),
         table=entry["table"],
         mode=entry.get("mode", "upsert"),
         record_key=tuple(entry["record_key"]),
@@ -326,6 +328,16 @@ def _layout(path: Path, index: int, entry: dict[str, Any]) -> Layout:
         else None,
         also=entry.get("also", False),
     )
+
+
+def _read(path: Path, where: str, entry: Mapping[str, Any]) -> Read:
+    try:
+        codecs.lookup(entry.get("encoding", "utf-8"))
+    except LookupError:
+        raise ContractError(
+            f"{path}: {where}.read.encoding: {entry['encoding']!r} is no encoding of Python's"
+        ) from None
+    return Read(**_with_tuples(entry))
 
 
 def _with_tuples(entry: Mapping[str, Any]) -> dict[str, Any]:

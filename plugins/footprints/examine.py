@@ -18,17 +18,28 @@ import pandas as pd
 import pyarrow as pa
 
 from footprints import recognise
-from footprints.contracts import Contract, Layout
+from footprints.contracts import Contract, Layout, Read
 from footprints.errors import DeliveryError
 from footprints.harmonise import interviews, survey
 from footprints.harmonise.folding import fold
 from footprints.harmonise.mapping import Finding, Mapped, Mapper, to_frame
-from footprints.model import EXAMPLE_ROWS, MAX_MARKS, Engine, ExpectationResult, Issue, Mark, Reject, Severity
+from footprints.model import (
+    EXAMPLE_ROWS,
+    MAX_MARKS,
+    MEMBER_ROWS,
+    Engine,
+    ExpectationResult,
+    Issue,
+    Mark,
+    Reject,
+    Severity,
+)
 from footprints.quality.deliveries import Profile, Profiler
 from footprints.quality.engine import Checker, Outcome
 from footprints.quality.suites import Suite, load_suite
 from footprints.readers import Header, OpenFile, RaggedRow, Sheet, find_header, open_file
 from footprints.readers.returned import original_name, without_ours
+from footprints.readers.table import rows_in_a_chunk, unique_names
 from footprints.settings import Settings
 from footprints.warehouse.tables import TABLES
 
@@ -167,13 +178,17 @@ def examine(
     """
     opened, parts = _open(path, file_name, contract, settings)
     file_name = original_name(file_name)
-    examination = Examination(layouts=tuple(part.layout for part in parts), opened=opened, parts=tuple(parts))
+    examination = Examination(
+        layouts=tuple(pieces[0].layout for pieces in _by_layout(parts)), opened=opened, parts=tuple(parts)
+    )
     if opened.detected:
         examination.issues.append(Issue("encoding.detected", "note", parameters=dict(opened.detected)))
     if unread := _unread_sheets(opened, parts):
         examination.issues.append(Issue("sheets.unread", "note", parameters={"sheets": unread}))
-    for part in parts:
-        _examine_part(part, opened, file_name, contract, settings, sink, examination, today, privacy_key)
+    examination.issues.extend(_archive_notes(opened, parts))
+    examination.issues.extend(Issue(rule, "note", parameters=dict(given)) for rule, given in opened.notes)
+    for pieces in _by_layout(parts):
+        _examine_parts(pieces, opened, file_name, contract, settings, sink, examination, today, privacy_key)
     if examination.rows_read == 0:
         raise DeliveryError("file.empty")
     if opened.returned is not None:
@@ -202,25 +217,26 @@ def _open(path: Path, sent_name: str, contract: Contract, settings: Settings) ->
     `sent_name` is the file's name as it was sent, which may be that of a copy of ours.
     """
     file_name = original_name(sent_name)
-    opened = without_ours(open_file(path, settings.max_unpacked_bytes), sent_name)
+
+    def opened_by(read: Read | None) -> OpenFile:
+        text = {} if read is None else {"encoding": read.encoding, "delimiter": read.delimiter, "quote": read.quote}
+        return without_ours(open_file(path, settings.max_unpacked_bytes, **text), sent_name)
+
+    opened = opened_by(None)
     parts = _match(opened, file_name, contract)
-    if not parts and opened.format == "csv":
-        overrides = {(layout.read.encoding, layout.read.delimiter) for layout in contract.layouts} - {(None, None)}
-        for encoding, delimiter in sorted(overrides, key=str):
-            retried = without_ours(
-                open_file(path, settings.max_unpacked_bytes, encoding=encoding, delimiter=delimiter), sent_name
-            )
+    is_text = opened.format == "csv" or any(sheet.format == "csv" for sheet in opened.sheets)
+    if not parts and is_text:
+        overrides = {_text_key(layout.read): layout.read for layout in contract.layouts if any(_text_key(layout.read))}
+        for _, read in sorted(overrides.items(), key=str):
+            retried = opened_by(read)
             if parts := _match(retried, file_name, contract):
                 return retried, parts
-    elif parts and opened.format == "csv":
+    elif parts and is_text:
         read = parts[0].layout.read
         # A copy of ours that the declared encoding could not hold says so by its byte order mark.
         is_ours = opened.returned is not None and opened.detected.get("encoding") == "utf-8-sig"
-        if (read.encoding or read.delimiter) and not is_ours:
-            opened = without_ours(
-                open_file(path, settings.max_unpacked_bytes, encoding=read.encoding, delimiter=read.delimiter),
-                sent_name,
-            )
+        if any(_text_key(read)) and not is_ours:
+            opened = opened_by(read)
             parts = _match(opened, file_name, contract)
     if not parts:
         if error := recognise.explain(opened, contract, settings.expectations_dir, of_other(opened, file_name)):
@@ -234,6 +250,11 @@ def _open(path: Path, sent_name: str, contract: Contract, settings: Settings) ->
             found=_names_only(found, contract),
         )
     return opened, parts
+
+
+def _text_key(read: Read) -> tuple[str | None, str | None, str | None]:
+    """What a contract says of how text is written. An empty quote, for none, says something too."""
+    return read.encoding, read.delimiter, "none" if read.quote == "" else read.quote
 
 
 def of_other(opened: OpenFile, file_name: str) -> recognise.Matches:
@@ -264,6 +285,18 @@ def _looks_like_a_value(cell: str) -> bool:
 
 
 def _match(opened: OpenFile, file_name: str, contract: Contract) -> list[Part]:
+    """The sheets that layouts read; each file of an archive is looked at as if it had been sent by itself."""
+    members: dict[str, list[Sheet]] = {}
+    for sheet in opened.sheets:
+        members.setdefault(sheet.member, []).append(sheet)
+    return [
+        part
+        for member, sheets in members.items()
+        for part in _match_sheets(sheets, opened, member or file_name, contract)
+    ]
+
+
+def _match_sheets(sheets: list[Sheet], opened: OpenFile, file_name: str, contract: Contract) -> list[Part]:
     """The first layout that fits some sheet, and those with `also` that fit another sheet."""
     import re
 
@@ -271,13 +304,14 @@ def _match(opened: OpenFile, file_name: str, contract: Contract) -> list[Part]:
     for layout in contract.layouts:
         if parts and not layout.also:
             continue
-        # A CSV may come back as the workbook that we made of it.
-        if layout.read.format not in (None, opened.format) and opened.returned is None:
-            continue
         if layout.match.file is not None and not re.search(layout.match.file, file_name, re.IGNORECASE):
             continue
-        for sheet in opened.sheets:
-            if layout.read.records is not None and opened.format == "json" and sheet.name != layout.read.records:
+        for sheet in sheets:
+            form = sheet.format or opened.format
+            # A CSV may come back as the workbook that we made of it.
+            if layout.read.format not in (None, form) and opened.returned is None:
+                continue
+            if layout.read.records is not None and form == "json" and sheet.name != layout.read.records:
                 continue
             if any(part.sheet is sheet for part in parts):
                 continue
@@ -286,6 +320,31 @@ def _match(opened: OpenFile, file_name: str, contract: Contract) -> list[Part]:
                 parts.append(Part(layout, sheet, header))
                 break
     return parts
+
+
+def _by_layout(parts: list[Part]) -> list[list[Part]]:
+    """The parts of each layout together: files of an archive with the same layout are read as one."""
+    together: dict[str, list[Part]] = {}
+    for part in parts:
+        together.setdefault(part.layout.name, []).append(part)
+    return list(together.values())
+
+
+def _archive_notes(opened: OpenFile, parts: list[Part]) -> list[Issue]:
+    """Which files of an archive were read, in the order that row numbers refer to, and which were not."""
+    read = members_read(parts)
+    repeats = {
+        fold(where["sheet"]) for part in parts if part.layout.survey for where in part.layout.survey.repeats.values()
+    }
+    there = [sheet for sheet in opened.sheets if sheet.member]
+    unread = [s.member for s in there if s.member not in read and fold(s.name) not in repeats] + [*opened.unread]
+    notes = [Issue("archive.read", "note", parameters={"files": read})] if read else []
+    return notes + ([Issue("archive.unread", "flag", parameters={"files": [*dict.fromkeys(unread)]})] if unread else [])
+
+
+def members_read(parts: Iterable[Part]) -> list[str]:
+    """The files of an archive that are read. Their rows are numbered from MEMBER_ROWS × their place in this list."""
+    return list(dict.fromkeys(part.sheet.member for part in parts if part.sheet.member))
 
 
 def _survey_header(sheet: Sheet, layout: Layout) -> Header | None:
@@ -306,8 +365,8 @@ def _survey_header(sheet: Sheet, layout: Layout) -> Header | None:
     return header
 
 
-def _examine_part(
-    part: Part,
+def _examine_parts(
+    pieces: list[Part],
     opened: OpenFile,
     file_name: str,
     contract: Contract,
@@ -317,30 +376,25 @@ def _examine_part(
     today: date,
     privacy_key: str,
 ) -> None:
-    layout, sheet, header = part.layout, part.sheet, part.header
-    repeats = _repeats(opened, layout)
-    mapper = Mapper(contract, layout, header, privacy_key, repeats, file_name)
-    examination.issues.extend(mapper.notes)
+    """Reads all sheets of one layout: one, but for archives, where they are those of several files."""
+    layout = pieces[0].layout
+    mappers = [_mapper(piece, opened, file_name, contract, privacy_key) for piece in pieces]
+    for note in (note for mapper in mappers for note in mapper.notes):
+        if note not in examination.issues:
+            examination.issues.append(note)
     if absent := _absent_sheets(opened, layout):
         examination.issues.append(Issue("columns.missing", "flag", parameters={"columns": absent}))
 
     # Reading and mapping go on in a second thread while Postgres writes; only this one speaks to the sink.
-    ragged: deque[RaggedRow] = deque()
-
-    def on_ragged(row: RaggedRow) -> None:
-        ragged.append(row)
-        if len(ragged) > MAX_RAGGED:
-            raise DeliveryError("file.unreadable", format=opened.format)
-
-    chunks = sheet.chunks(header, settings.chunk_rows, on_ragged)
-    mapped_chunks = prefetch(mapper.map(mapper.keep_rows(chunk)) for chunk in chunks)
+    ragged: deque[tuple[str, RaggedRow]] = deque()
+    mapped_chunks = prefetch(_mapped(pieces, mappers, examination, settings, ragged))
     checkers: list[Checker] | None = None
     profiler = Profiler(layout.table)
     seen = _Seen(layout.table == "interview")
     begun = False
     first = next(mapped_chunks, None)
     second = next(mapped_chunks, None)
-    for mapped in chain((m for m in (first, second) if m is not None), mapped_chunks):
+    for mapper, mapped in chain((m for m in (first, second) if m is not None), mapped_chunks):
         chunk = mapped.chunk
         examination.rows_read += len(chunk.row_numbers)
         frame = to_frame(mapped.checked())
@@ -370,25 +424,25 @@ def _examine_part(
             records, numbers, frame = records.filter(pa.array(good)), numbers[good], frame[good]
         profiler.add(frame)
         sink.records(records, numbers)
-        _reject_ragged(ragged, sheet.name, examination, sink)
-    _reject_ragged(ragged, sheet.name, examination, sink)
-    if mapper.n_skipped:
-        examination.issues.append(Issue("rows.skipped", "note", parameters={"n": mapper.n_skipped}))
+        _reject_ragged(ragged, examination, sink)
+    _reject_ragged(ragged, examination, sink)
+    if n_skipped := sum(mapper.n_skipped for mapper in mappers):
+        examination.issues.append(Issue("rows.skipped", "note", parameters={"n": n_skipped}))
     examination.profiles[layout.name] = profiler.finish()
-    _finish(checkers or [], mapper, sheet.name, seen, examination, sink)
+    _finish(checkers or [], mappers[0], pieces, seen, examination, sink)
     if begun and (checked := seen.interviews()) is not None:
         sink.interviews(checked)
 
 
 def _finish(
-    checkers: list[Checker], mapper: Mapper, sheet: str, seen: _Seen, examination: Examination, sink: Sink
+    checkers: list[Checker], mapper: Mapper, pieces: list[Part], seen: _Seen, examination: Examination, sink: Sink
 ) -> None:
     """What is known once all rows of a sheet were seen."""
     for checker in checkers:
         for outcome in checker.finish():
             examination.results.append(outcome.result)
             if outcome.expectation.late:
-                _settle_late(outcome, mapper, sheet, seen, examination, sink)
+                _settle_late(outcome, mapper, pieces, seen, examination, sink)
                 outcome = replace(outcome, failed=None)
             _delivery_issue(outcome, mapper, examination)
 
@@ -448,7 +502,7 @@ class _Seen:
 
 
 def _settle_late(
-    outcome: Outcome, mapper: Mapper, sheet: str, seen: _Seen, examination: Examination, sink: Sink
+    outcome: Outcome, mapper: Mapper, pieces: list[Part], seen: _Seen, examination: Examination, sink: Sink
 ) -> None:
     """Counts the rows that a comparison of all rows hit; those that it rejects are taken back from the sink."""
     if outcome.failed is None or not outcome.failed.any():
@@ -457,8 +511,12 @@ def _settle_late(
     hit = np.unique(rows[outcome.failed])
     severity, provider, parameters = outcome.row_severity, _provider(outcome, mapper), _parameters(outcome, mapper)
     examination.tally(outcome.rule, severity, provider, hit, parameters)
+    titles = {_offset(piece, examination): piece.sheet.title for piece in pieces}
     if severity in ("reject", "flag"):
-        examination.mark(sheet, hit, severity, outcome.rule, provider, parameters)
+        for offset, title in titles.items():
+            examination.mark(
+                title, hit[hit - hit % MEMBER_ROWS == offset], severity, outcome.rule, provider, parameters
+            )
     standing = np.intersect1d(hit, rows[good])
     if severity == "flag":
         examination.rows_flagged += len(np.setdiff1d(standing, seen.flagged()))
@@ -478,8 +536,9 @@ def _settle_late(
     sink.retract(standing)
     sink.rejects(
         [
-            Reject(number, (outcome.rule,), columns, sheet, None, hashes[number], references.get((sheet, number)))
+            Reject(row, (outcome.rule,), columns, sheet, None, hashes[number], references.get((sheet, row)))
             for number in standing.tolist()
+            for sheet, row in [(titles[number - number % MEMBER_ROWS], number % MEMBER_ROWS)]
         ]
     )
     examination.rows_rejected += len(standing)
@@ -489,15 +548,48 @@ def _chunks(array: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
     return array.chunks if isinstance(array, pa.ChunkedArray) else [array]
 
 
-def _reject_ragged(ragged: deque[RaggedRow], sheet: str, examination: Examination, sink: Sink) -> None:
+def _mapper(piece: Part, opened: OpenFile, file_name: str, contract: Contract, privacy_key: str) -> Mapper:
+    name = original_name(piece.sheet.member) or file_name
+    return Mapper(contract, piece.layout, piece.header, privacy_key, _repeats(opened, piece), name)
+
+
+def _offset(piece: Part, examination: Examination) -> int:
+    """What is added to the row numbers of a sheet, so that those of several files differ."""
+    member = piece.sheet.member
+    return MEMBER_ROWS * members_read(examination.parts).index(member) if member else 0
+
+
+def _mapped(
+    pieces: list[Part],
+    mappers: list[Mapper],
+    examination: Examination,
+    settings: Settings,
+    ragged: deque[tuple[str, RaggedRow]],
+) -> Iterator[tuple[Mapper, Mapped]]:
+    """The chunks of the sheets of one layout, mapped, one sheet after the other; ragged rows go into the queue."""
+    for piece, mapper in zip(pieces, mappers, strict=True):
+        sheet, offset = piece.sheet, _offset(piece, examination)
+
+        def on_ragged(row: RaggedRow, sheet: Sheet = sheet, offset: int = offset) -> None:
+            ragged.append((sheet.title, replace(row, row_number=row.row_number + offset)))
+            if len(ragged) > MAX_RAGGED:
+                raise DeliveryError("file.unreadable", format=sheet.format or "CSV")
+
+        chunk_rows = rows_in_a_chunk(settings.chunk_rows, len(piece.header.names))
+        for chunk in sheet.chunks(piece.header, chunk_rows, on_ragged):
+            numbered = replace(chunk, row_numbers=chunk.row_numbers + offset) if offset else chunk
+            yield mapper, mapper.map(mapper.keep_rows(numbered))
+
+
+def _reject_ragged(ragged: deque[tuple[str, RaggedRow]], examination: Examination, sink: Sink) -> None:
     """Rows with more cells than the header: no one can say which cell belongs to which column."""
     rejects = []
     while ragged:
-        row = ragged.popleft()
+        sheet, row = ragged.popleft()
         parameters = {"expected": row.expected, "found": row.found}
         examination.tally("row.ragged", "reject", None, np.array([row.row_number]), parameters)
         examination.mark(sheet, np.array([row.row_number]), "reject", "row.ragged", None, parameters)
-        rejects.append(Reject(row.row_number, ("row.ragged",), (), sheet))
+        rejects.append(Reject(row.row_number % MEMBER_ROWS, ("row.ragged",), (), sheet))
     if rejects:
         sink.rejects(rejects)
         examination.rows_read += len(rejects)
@@ -540,23 +632,22 @@ def _absent_sheets(opened: OpenFile, layout: Layout) -> list[str]:
     return sorted(where["sheet"] for where in layout.survey.repeats.values() if fold(where["sheet"]) not in there)
 
 
-def _repeats(opened: OpenFile, layout: Layout) -> dict[str, pd.DataFrame]:
-    """The sheets of repeats that a survey export has, whole and as text."""
+def _repeats(opened: OpenFile, piece: Part) -> dict[str, pd.DataFrame]:
+    """The sheets of repeats that a survey export has, whole and as text: those of its own file, else of a neighbour."""
     repeats: dict[str, pd.DataFrame] = {}
-    if layout.survey is None:
+    if piece.layout.survey is None:
         return repeats
-    for name, where in layout.survey.repeats.items():
-        for sheet in opened.sheets:
-            if fold(sheet.name) == fold(where["sheet"]) and sheet.preview:
-                from footprints.readers.table import unique_names
-
-                header = Header(unique_names(sheet.preview[0]), 1)
-                frames = [
-                    pd.DataFrame({column: cells.to_pylist() for column, cells in chunk.columns.items()})
-                    for chunk in sheet.chunks(header, 100_000, lambda row: None)
-                ]
-                if frames:
-                    repeats[name] = pd.concat(frames, ignore_index=True)
+    for name, where in piece.layout.survey.repeats.items():
+        named = [sheet for sheet in opened.sheets if fold(sheet.name) == fold(where["sheet"]) and sheet.preview]
+        own = [sheet for sheet in named if sheet.member == piece.sheet.member]
+        for sheet in (own or named)[:1]:
+            header = Header(unique_names(sheet.preview[0]), 1)
+            frames = [
+                pd.DataFrame({column: cells.to_pylist() for column, cells in chunk.columns.items()})
+                for chunk in sheet.chunks(header, rows_in_a_chunk(100_000, len(header.names)), lambda row: None)
+            ]
+            if frames:
+                repeats[name] = pd.concat(frames, ignore_index=True)
     return repeats
 
 
@@ -698,7 +789,7 @@ def _settle(
         sink.rejects(
             [
                 Reject(
-                    int(chunk.row_numbers[position]),
+                    int(chunk.row_numbers[position]) % MEMBER_ROWS,
                     tuple(dict.fromkeys(rules)),
                     tuple(dict.fromkeys(columns)),
                     chunk.sheet,

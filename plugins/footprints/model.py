@@ -23,6 +23,8 @@ EXAMPLE_ROWS = 20
 
 MAX_MARKS = 100_000
 """So many places of a file are kept to be marked in the partner's own copy."""
+MEMBER_ROWS = 10**9
+"""Rows of the second file of an archive are numbered from here, those of the third from twice this."""
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from footprints.contracts import Layout
 from footprints.harmonise.folding import fold
@@ -55,26 +57,46 @@ class Header:
     tags: tuple[str, ...] = ()
 
 
+Reader = Callable[[Header, int, Callable[[RaggedRow], None]], Iterator[Chunk]]
+"""Reads the data rows: (header, chunk_rows, on_ragged) → chunks."""
+
+
 @dataclass
 class Sheet:
-    """A sheet before it is read: its name ('' for formats without sheets) and its first rows as text."""
+    """A sheet before it is read: its name ('' for formats without sheets) and its first rows as text.
+
+    Of a file in an archive, `format` is its format, and `member` its name there where it has neighbours.
+    """
 
     name: str
     preview: list[list[str]]
-    chunks: Callable[[Header, int, Callable[[RaggedRow], None]], Iterator[Chunk]]
-    """Reads the data rows: (header, chunk_rows, on_ragged) → chunks."""
+    chunks: Reader
+    member: str = ""
+    format: str = ""
+
+    @property
+    def title(self) -> str:
+        """The sheet as a person finds it: its name, and its file in an archive."""
+        if not self.member:
+            return self.name
+        return clean_text(f"{self.member}/{self.name}" if self.format in ("xlsx", "json") else self.member)
 
 
 @dataclass
 class OpenFile:
     """A partner's file, opened: its format, its sheets, and what detection found (`{encoding, delimiter}` for CSV).
 
-    `returned` says what came back with it, where it is a file of ours (`readers.returned`).
+    Of an archive the sheets say which of its files they are of. `returned` says what came back with it, where it is a
+    file of ours (`readers.returned`).
     """
 
     format: str
     sheets: list[Sheet]
     detected: dict[str, str]
+    notes: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    """Rules that are worth a note, with their parameters."""
+    unread: tuple[str, ...] = ()
+    """Files of an archive that hold no table."""
     returned: Returned | None = None
 
 
@@ -198,13 +220,29 @@ def rows_in_a_chunk(chunk_rows: int, width: int) -> int:
     return max(1, min(chunk_rows, CHUNK_CELLS // max(1, width)))
 
 
+def filled_rows(columns: Sequence[pa.Array]) -> npt.NDArray[np.bool_]:
+    """Which rows hold anything at all: the first filled column decides for nearly every row."""
+    filled = np.zeros(len(columns[0]) if columns else 0, bool)
+    for column in columns:
+        todo = ~filled
+        if not todo.any():
+            break
+        if todo.all():
+            cells = pc.fill_null(pc.utf8_trim_whitespace(column), "")
+            filled = pc.not_equal(cells, "").to_numpy(zero_copy_only=False).copy()
+        else:
+            cells = pc.fill_null(pc.utf8_trim_whitespace(column.filter(pa.array(todo))), "")
+            filled[todo] = pc.not_equal(cells, "").to_numpy(zero_copy_only=False)
+    return filled
+
+
 def clean_text(text: str) -> str:
-    """A text that can be stored: what is no Unicode character (half of a surrogate pair) becomes U+FFFD."""
+    """A text that can be stored: without zero bytes, and half of a surrogate pair becomes U+FFFD."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text.replace("\0", "") if "\0" in text else text
 
 
 def rows_sheet(name: str, rows: list[list[str | None]]) -> Sheet:

@@ -1,71 +1,313 @@
-"""Workbooks (XLSX, XLS, ODS) by calamine: every cell as the text a person sees, with the sheet's own row numbers."""
+"""Workbooks (XLSX, XLSB, XLS, ODS) by calamine: every cell as the text a person sees, with the sheet's own row numbers.
+
+Calamine holds a sheet as a whole rectangle, and trusts what the file says of itself. So before it opens a workbook the
+file is looked through for what would make it fill the memory (`refuse_bomb`).
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import re
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from python_calamine import CalamineError, CalamineWorkbook
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
 
 from footprints.errors import DeliveryError
-from footprints.readers.table import PREVIEW_ROWS, Chunk, Header, OpenFile, RaggedRow, Sheet, chunk_of_rows, fit_row
+from footprints.readers import archive
+from footprints.readers.table import (
+    MAX_COLUMNS,
+    PREVIEW_ROWS,
+    Chunk,
+    Header,
+    OpenFile,
+    RaggedRow,
+    Sheet,
+    clean_text,
+    filled_rows,
+)
+
+CELL_BYTES = 32
+"""What calamine takes for each cell of a sheet's rectangle, filled or not."""
+PROBE_SECONDS = 120
+PROBE = """
+import resource, sys
+from python_calamine import CalamineWorkbook
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]), int(sys.argv[2])))
+workbook = CalamineWorkbook.from_path(sys.argv[1])
+for name in workbook.sheet_names:
+    try:
+        workbook.get_sheet_by_name(name)
+    except ValueError:
+        pass
+"""
+SHARED_STRINGS = b"<sst"
+CELL_STARTS = (b"<c ", b"<c>", b"<c/", b":c ", b":c>", b":c/")
+DOCTYPE = b"<!doctype"
+TEXT = pa.large_string()
 
 
 def open_workbook(path: Path, max_unpacked_bytes: int) -> OpenFile:
     """Opens a workbook.
 
-    Raises DeliveryError where it cannot be read, or would unpack to more than `max_unpacked_bytes`.
+    Raises DeliveryError where it cannot be read, needs a password, or would unpack to more than `max_unpacked_bytes`.
     """
     refuse_bomb(path, max_unpacked_bytes)
-    try:
-        workbook = CalamineWorkbook.from_path(str(path))
-        names = workbook.sheet_names
-    except (CalamineError, OSError, ValueError):
-        raise DeliveryError("file.unreadable", format="Excel") from None
+    workbook = _guarded(lambda: CalamineWorkbook.from_path(str(path)))
+    names = _guarded(lambda: workbook.sheet_names)
     return OpenFile("xlsx", [sheet for name in names if (sheet := _sheet(workbook, name)) is not None], {})
 
 
-def refuse_bomb(path: Path, max_unpacked_bytes: int) -> None:
-    """Raises DeliveryError for a ZIP container that is no workbook, or whose declared sizes exceed the limit."""
-    if not zipfile.is_zipfile(path):
-        return
+def _guarded(call: Callable[[], Any]) -> Any:
+    """What calamine says; its errors, and its panics over files that it did not foresee, are the file's fault."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            declared = sum(info.file_size for info in archive.infolist())
-            is_workbook = bool({"[Content_Types].xml", "mimetype"} & set(archive.namelist()))
-    except (zipfile.BadZipFile, OSError):
+        return call()
+    except PasswordError:
+        raise DeliveryError("file.encrypted", format="Excel") from None
+    except (CalamineError, OSError, ValueError):
         raise DeliveryError("file.unreadable", format="Excel") from None
-    if not is_workbook:
-        raise DeliveryError("file.format_unknown")
-    if declared > max_unpacked_bytes:
-        raise DeliveryError("file.too_large", limit=max_unpacked_bytes)
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":
+            raise DeliveryError("file.unreadable", format="Excel") from None
+        raise
+
+
+def refuse_bomb(path: Path, limit: int) -> None:
+    """Raises DeliveryError for a workbook that would take more than `limit` bytes when it is read.
+
+    XLSX is looked through here; XLS, XLSB and ODS, which are rare, are opened by a process with that limit first.
+    """
+    if not zipfile.is_zipfile(path):
+        _probe(path, limit)
+        return
+    infos = archive.members(path, limit, max_members=100_000)
+    names = {info.filename.lower() for info in infos}
+    if "mimetype" in names or "xl/workbook.bin" in names:
+        with path.open("rb") as file:
+            for info in infos:
+                for _ in archive.blocks(file, info, "Excel"):
+                    pass
+        _probe(path, limit)
+        return
+    longest, extents = 0, []
+    with path.open("rb") as file:
+        for info in infos:
+            blocks = archive.blocks(file, info, "Excel")
+            first = next(blocks, b"")
+            head = first[:4096].lower()
+            if DOCTYPE in head:  # entities that stand for each other (a billion laughs); no workbook has any
+                raise DeliveryError("file.unreadable", format="Excel")
+            if SHARED_STRINGS in head:
+                longest = max(longest, _longest_string(chain([first], blocks)))
+            else:
+                extents.append(_extent(chain([first], blocks)))
+    extents = [extent for extent in extents if extent.has_cells]
+    if sum(extent.surely() for extent in extents) * CELL_BYTES > limit:
+        raise DeliveryError("file.too_large", limit=limit)
+    # A long text that many cells name is held once for each.
+    texts = longest * sum(extent.n_strings for extent in extents)
+    if texts > limit or sum(extent.at_most() for extent in extents) * CELL_BYTES > limit:
+        _probe(path, limit)
+
+
+def _longest_string(blocks: Iterator[bytes]) -> int:
+    """The bytes of the longest shared string, with its markup."""
+    longest, open_bytes = 0, 0
+    for block in blocks:
+        parts = block.split(b"</si>")
+        open_bytes += len(parts[0])
+        if len(parts) > 1:
+            longest = max(longest, open_bytes, *map(len, parts[1:-1]), 0)
+            open_bytes = len(parts[-1])
+    return max(longest, open_bytes)
+
+
+@dataclass
+class _Extent:
+    """How large a rectangle of cells is, by the references of its cells; some go without, and are counted."""
+
+    last_row: int = 0
+    last_column: int = 0
+    loose_rows: int = 0
+    loose_cells: int = 0
+    n_strings: int = 0
+    has_cells: bool = False
+    """Whether it is a worksheet at all."""
+
+    def surely(self) -> int:
+        """Cells of the rectangle that has the greatest references as its corner."""
+        return self.last_row * self.last_column
+
+    def at_most(self) -> int:
+        """Cells of the rectangle if those without a reference stand beyond the others."""
+        rows = min(self.last_row + max(0, self.loose_rows), 2**20)
+        return rows * min(self.last_column + max(0, self.loose_cells), MAX_COLUMNS)
+
+
+def _extent(blocks: Iterator[bytes]) -> _Extent:
+    """The rectangle that the cells of a worksheet fill: what it declares as its dimension is not believed."""
+    extent, rest = _Extent(), b""
+    for block in chain(blocks, [b""]):
+        text = rest + block
+        cut = text.rfind(b"<") if block and len(text) < 2 * archive.BLOCK else len(text)
+        text, rest = text[:cut], text[cut:]
+        extent.has_cells |= b"sheetData" in text
+        extent.n_strings += text.count(b't="s"') + text.count(b"t='s'")
+        rows, columns = _references(text)
+        extent.loose_cells += sum(map(text.count, CELL_STARTS)) - int(np.count_nonzero(columns))
+        extent.loose_rows += text.count(b"<row") + text.count(b":row") - int(np.count_nonzero(columns == 0))
+        if len(rows):
+            extent.last_row = max(extent.last_row, int(rows.max()))
+            extent.last_column = max(extent.last_column, int(columns.max()))
+    return extent
+
+
+def _references(text: bytes) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Rows and columns of the references `r="AB12"` in a text; those of rows (`r="12"`) have the column 0."""
+    data = np.frombuffer(text + b"0" * 12, np.uint8)
+    equals = np.flatnonzero(data[1:] == ord("=")) + 1
+    if not (
+        (data[equals + 1] == ord('"')) & (data[equals - 1] > ord(" "))
+    ).all():  # attributes may be written otherwise
+        plain = re.sub(rb"\br\s*=\s*['\"]([A-Za-z0-9]*)['\"]", rb' r="\1"', text)
+        data = np.frombuffer(plain + b"0" * 12, np.uint8)
+    quotes = np.flatnonzero(data == ord('"'))
+    quotes = quotes[quotes >= 3]
+    at = quotes[(data[quotes - 1] == ord("=")) & (data[quotes - 2] == ord("r")) & (data[quotes - 3] <= ord(" "))]
+    letters = np.zeros(len(at), np.int8)
+    column = np.zeros(len(at), np.int32)
+    for step in range(1, 4):
+        character = (data[at + step] | 0x20) - np.uint8(ord("a"))
+        is_letter = (letters == step - 1) & (character < 26)
+        letters[is_letter] = step
+        column[is_letter] = column[is_letter] * 26 + character[is_letter] + 1
+    row = np.zeros(len(at), np.int32)
+    going = np.ones(len(at), bool)
+    start = at + letters
+    for step in range(1, 8):
+        digit = data[start + step] - np.uint8(ord("0"))
+        going &= digit < 10
+        if not going.any():
+            break
+        row = np.where(going, row * 10 + digit, row)
+    return row, column
+
+
+def _probe(path: Path, limit: int) -> None:
+    """Opens a workbook in a process that may take no more than `limit` bytes, and is ended if it takes for ever."""
+    command = [sys.executable, "-I", "-c", PROBE, str(path), str(limit + 2**30)]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, timeout=PROBE_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise DeliveryError("file.too_large", limit=limit) from None
+    if done.returncode < 0 or b"MemoryError" in done.stderr:
+        raise DeliveryError("file.too_large", limit=limit)
+    if b"PasswordError" in done.stderr:
+        raise DeliveryError("file.encrypted", format="Excel")
+    if done.returncode:
+        raise DeliveryError("file.unreadable", format="Excel")
 
 
 def _sheet(workbook: CalamineWorkbook, name: str) -> Sheet | None:
     try:
-        rows = workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
+        sheet = workbook.get_sheet_by_name(name)
     except (CalamineError, ValueError):
         return None  # a chart or macro sheet has no cells
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":
+            return None
+        raise
+    preview = [[cell_text(cell) for cell in row] for row in islice(_rows(sheet), PREVIEW_ROWS)]
 
     def chunks(header: Header, chunk_rows: int, on_ragged: Callable[[RaggedRow], None]) -> Iterator[Chunk]:
-        width = len(header.names)
-        pending: list[tuple[int, list[str | None]]] = []
-        for number, row in enumerate(rows[header.rows_before_data :], start=header.rows_before_data + 1):
-            cells: list[str | None] = [cell_text(cell) for cell in row]
-            fitted = fit_row(number, cells, width, on_ragged)
-            if fitted is not None:
-                pending.append((number, fitted))
-            if len(pending) == chunk_rows:
-                yield chunk_of_rows(name, header, pending)
-                pending = []
-        if pending:
-            yield chunk_of_rows(name, header, pending)
+        rows = islice(_rows(sheet), header.rows_before_data, None)
+        number = header.rows_before_data + 1
+        while batch := list(islice(rows, chunk_rows)):
+            numbers = np.arange(number, number + len(batch), dtype=np.int64)
+            number += len(batch)
+            chunk = _chunk(name, header, numbers, batch, on_ragged)
+            if len(chunk.row_numbers):
+                yield chunk
 
-    preview = [[cell_text(cell) for cell in row] for row in rows[:PREVIEW_ROWS]]
-    return Sheet(name, preview, chunks)
+    return Sheet(clean_text(name), preview, chunks)
+
+
+def _rows(sheet: CalamineSheet) -> Iterator[list[Any]]:
+    """The rows of a sheet from its first, each from its first column; calamine begins at the first that is filled."""
+    if sheet.start is None:
+        return
+    if not sheet.start[1]:
+        yield from sheet.iter_rows()
+        return
+    blank = [""] * sheet.start[1]
+    for row in sheet.iter_rows():
+        yield blank + row
+
+
+def _chunk(
+    name: str,
+    header: Header,
+    numbers: npt.NDArray[np.int64],
+    rows: list[list[Any]],
+    on_ragged: Callable[[RaggedRow], None],
+) -> Chunk:
+    """Rows as columns of text, without blank ones, and without those that have cells beside the header's columns."""
+    width = len(header.names)
+    cells = list(zip(*rows, strict=True))
+    columns = [column_texts(column) for column in cells[:width]]
+    columns += [pa.array([""] * len(rows), TEXT)] * (width - len(columns))
+    keep = filled_rows(columns)
+    surplus = [column for column in cells[width:] if any(cell != "" for cell in column)]
+    if surplus:
+        ragged = filled_rows([column_texts(column) for column in surplus])
+        for position in np.flatnonzero(ragged):
+            row = rows[position]
+            found = max(i for i, cell in enumerate(row, start=1) if cell_text(cell).strip())
+            on_ragged(RaggedRow(int(numbers[position]), width, found))
+        keep &= ~ragged
+    if not keep.all():
+        mask = pa.array(keep)
+        numbers, columns = numbers[keep], [column.filter(mask) for column in columns]
+    return Chunk(name, numbers, dict(zip(header.names, columns, strict=True)))
+
+
+def column_texts(cells: tuple[Any, ...]) -> pa.Array:
+    """The cells of a column as texts, as `cell_text` has each; columns of one kind are done at once."""
+    kinds = set(map(type, cells))
+    if kinds == {str}:
+        try:
+            return pa.array(cells, TEXT)
+        except UnicodeEncodeError:
+            return pa.array([clean_text(cell) for cell in cells], TEXT)
+    if kinds == {float}:
+        numbers = np.array(cells)
+        whole = (np.trunc(numbers) == numbers) & (np.abs(numbers) < 1e15)
+        if whole.all():
+            return pc.cast(pa.array(numbers.astype(np.int64)), TEXT)
+    known: dict[Any, str] = {}
+    texts = []
+    for cell in cells:
+        if type(cell) is str:
+            texts.append(cell)
+            continue
+        key = (type(cell), cell)
+        if key not in known:
+            known[key] = cell_text(cell)
+        texts.append(known[key])
+    try:
+        return pa.array(texts, TEXT)
+    except UnicodeEncodeError:
+        return pa.array([clean_text(text) for text in texts], TEXT)
 
 
 def cell_text(cell: Any) -> str:

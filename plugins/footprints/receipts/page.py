@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cache
@@ -15,7 +15,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from footprints.model import Counts, Issue, Language, Receipt, ReceiptFile, Reject, Rhythm
+from footprints.model import MEMBER_ROWS, Counts, Issue, Language, Receipt, ReceiptFile, Reject, Rhythm
 from footprints.receipts import messages
 
 REJECTS_SHOWN = 1000
@@ -24,6 +24,8 @@ PROBLEMS = ("hold", "reject", "flag")
 """Severities that are problems, the worst first."""
 ENCODING = "encoding.detected"
 """A note that is told where the page says how the file was read."""
+ARCHIVE = "archive.read"
+"""A note that names the files which numbers of rows refer to."""
 EMAIL = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
 
@@ -46,7 +48,8 @@ def page(receipt: Receipt, contact: str = "") -> bytes:
     """The receipt as a UTF-8 HTML page; the same receipt gives the same bytes."""
     language, delivery = receipt.language, receipt.delivery
     style = _style()
-    findings = [_finding(number, issue, language) for number, issue in enumerate(receipt.issues, start=1)]
+    files = [name for issue in receipt.issues if issue.rule == ARCHIVE for name in issue.parameters.get("files", [])]
+    findings = [_finding(number, issue, language, files) for number, issue in enumerate(receipt.issues, start=1)]
     problems = sorted(
         (one for one in findings if one.issue.severity in PROBLEMS), key=lambda one: PROBLEMS.index(one.issue.severity)
     )
@@ -185,7 +188,13 @@ def _rhythm(rhythm: Rhythm | None, language: Language) -> Markup | None:
     return messages.text_markup(f"rhythm.{rhythm.verdict}", language, **values)
 
 
-def _finding(number: int, issue: Issue, language: Language) -> Finding:
+def _row(number: int, files: Sequence[str]) -> str:
+    """The number of a row, with its file where the delivery is an archive of several."""
+    place, row = divmod(number, MEMBER_ROWS)
+    return f"{files[place]}: {row}" if place < len(files) else str(number)
+
+
+def _finding(number: int, issue: Issue, language: Language, files: Sequence[str] = ()) -> Finding:
     message, values = _message(issue, language), messages.values_of(issue)
     return Finding(
         anchor=f"issue-{number}",
@@ -195,7 +204,7 @@ def _finding(number: int, issue: Issue, language: Language) -> Finding:
         fix=messages.markup(message.fix, values, language),
         column=issue.column,
         n_rows=messages.count(issue.n_rows, language),
-        rows=messages.listed((str(row) for row in issue.example_rows), language),
+        rows=messages.listed((_row(row, files) for row in issue.example_rows), language),
         has_more=issue.n_rows > len(issue.example_rows),
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from footprints.errors import DeliveryError
 from footprints.readers import Header, RaggedRow, delimited, open_file
 
 WIDTH = 3
@@ -79,9 +80,26 @@ def test_an_encoding_that_is_not_utf8_changes_no_row(tmp_path: Path, monkeypatch
     assert read(path, 100) == expected(text)
 
 
-def test_a_quote_that_is_never_closed_is_no_silent_loss(tmp_path: Path) -> None:
+@pytest.mark.parametrize("n_good", [1, 20_000])
+def test_a_quote_that_is_never_closed_holds_the_file_and_its_row_is_named(tmp_path: Path, n_good: int) -> None:
     path = tmp_path / "f.csv"
-    path.write_text('a,b,c\n1,2,3\n4,"5,6\n7,8,9\n', "utf-8")
-    rows, ragged = read(path, 100)
-    assert rows[0] == (2, ["1", "2", "3"])
-    assert len(rows) + len(ragged) == 2  # what the quote swallowed is one row, for a person to look at
+    path.write_text("a,b,c\n" + "1,2,3\n" * n_good + '4,"5,6\n7,8,9\n' * 1, "utf-8")
+    with pytest.raises(DeliveryError) as caught:
+        read(path, 100)
+    assert (caught.value.rule, caught.value.parameters) == ("csv.quote_open", {"row": n_good + 2})
+
+
+def test_a_quote_that_swallows_more_than_a_block_is_named_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "BLOCK", 1024)
+    path = tmp_path / "f.csv"
+    path.write_text("a,b,c\n" + "1,2,3\n" * 500 + '4,"5,6\n' + "7,8,9\n" * 500 + 'x",1,2\n', "utf-8")
+    with pytest.raises(DeliveryError) as caught:
+        read(path, 100)
+    assert caught.value.rule == "csv.quote_open"
+    assert caught.value.parameters["row"] <= 502
+
+
+def test_an_inch_mark_in_a_cell_is_no_open_quote(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text('a,b,c\n1,5" pipe,3\n4,"two\nlines",6\n7,8,9\n', "utf-8")
+    assert read(path, 100)[0] == [(2, ["1", '5" pipe', "3"]), (3, ["4", "two\nlines", "6"]), (4, ["7", "8", "9"])]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +36,8 @@ REFERENCE = "Footprints row (whole file)"
 REFERENCE_OF_PART = "Footprints row"
 MARKED, TO_FIX = ".marked", ".to-fix"
 """What our copies have before the suffix of the partner's own file name."""
+SIGNS: Mapping[str, str] = {"reject": "[X]", "flag": "[?]"}
+"""What begins each reason, so that rejects and flags differ without colour."""
 MAX_REFERENCES = 100_000
 """References beyond so many are not kept: those rows are told apart by their keys."""
 
@@ -139,9 +142,9 @@ def _our_columns(preview: list[list[str]], returned: Returned) -> dict[int, bool
             break
     if not any(ours.values()):  # a file without header row, or one whose reference lost its header
         for row in preview:
-            for position, cell in enumerate(row):
-                if _REFERENCE.fullmatch(cell):
-                    return ours | {position: True} | ({} if ours or position == 0 else {position - 1: False})
+            for before, (reasons, cell) in enumerate(pairwise(row)):
+                if _REFERENCE.fullmatch(cell) and (before in ours or reasons.startswith(tuple(SIGNS.values()))):
+                    return ours | {before: False, before + 1: True}
     return ours
 
 

@@ -31,6 +31,7 @@ from footprints.readers.returned import (
     REASONS_OF_PART,
     REFERENCE,
     REFERENCE_OF_PART,
+    SIGNS,
     TO_FIX,
     escape,
     original_name,
@@ -52,8 +53,6 @@ MAX_NAME = 120
 FORMATS = ("csv", "xlsx", "xls", "ods")
 """Formats of tables that come back marked."""
 SLICE = 5_000
-SIGNS: Mapping[str, str] = {"reject": "[X]", "flag": "[?]"}
-"""What begins each reason, so that rejects and flags differ without colour."""
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")

@@ -70,6 +70,8 @@ def test_every_variable_of_the_embedded_stack_is_set(
     for service in AIRFLOW_SERVICES:
         there = composed["services"][service]["environment"]
         assert embedded - set(there) == set()
+        # What whoever starts the embedded stack may choose for feeds, compose can be told too.
+        assert {name for name in state.CHOSEN if name.startswith("FOOTPRINTS_FEED")} <= set(there)
         assert {name: there[name] for name in airflow_parts.common_settings()} == airflow_parts.common_settings()
 
 

@@ -108,7 +108,7 @@ def parse_feed(entry: Mapping[str, Any], where: str, modes: Sequence[str]) -> Fe
     simple: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in entry.items()
-        if key not in ("paging", "since", "auth", "each")
+        if key not in ("paging", "since", "auth", "each", "hosts")
     }
     feed = Feed(
         **simple,
@@ -116,6 +116,7 @@ def parse_feed(entry: Mapping[str, Any], where: str, modes: Sequence[str]) -> Fe
         paging=Paging(**paging) if paging else None,
         since=Since(**since) if since else None,
         auth=Auth(**auth) if auth else None,
+        hosts=tuple(host.lower() for host in entry.get("hosts", ())),
     )
     _check(feed, where, modes)
     return feed

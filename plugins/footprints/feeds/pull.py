@@ -188,6 +188,7 @@ def pull(
                 state.succeed(connection, source)
             return Pulled(source, "fetched", counts, None, ids)
         message = _told(failures)
+        log.warning("The feed %s failed: %s", source, message)
         _fail(run, message, max((error.retry_after or 0 for _, error in failures), default=0))
         return Pulled(source, "failed", counts, message, ids)
 

@@ -109,7 +109,14 @@ def begin(connection: Connection, feed_id: str, now: datetime, round_at: datetim
 
 
 def succeed(connection: Connection, feed_id: str) -> None:
-    """Every item of the round was fetched."""
+    """Every item of the round was fetched; old notes that nothing was new go."""
+    connection.execute(
+        text(
+            "DELETE FROM meta.feed_fetch WHERE feed_id = :feed AND outcome IN ('unchanged', 'empty')"
+            " AND finished_at < (SELECT round_at FROM meta.feed WHERE feed_id = :feed) - interval '90 days'"
+        ),
+        {"feed": feed_id},
+    )
     connection.execute(
         text(
             "UPDATE meta.feed SET succeeded_at = round_at, round_at = NULL, n_failures = 0, retry_at = NULL,"

@@ -111,6 +111,25 @@ def test_a_file_without_a_name_gets_one(tmp_path):
     assert file_name(feed, "partner-data", item, NOW) == "partner-data_a-..-b-c_20240531T120000Z.csv"
 
 
+@given(
+    st.dictionaries(st.sampled_from("abc"), st.text(max_size=20), max_size=3), st.sampled_from(["", "{a}-{fetched}.x"])
+)
+def test_a_file_name_is_one_segment_of_a_key_and_tells_the_moment(values, template):
+    feed = Feed("http", "P1D", file=template)
+    name = file_name(feed, "source", Item("", "", {"a": "", **values}), NOW)
+    assert "20240531T120000Z" in name
+    assert not set(name) & set('/\\\n\r\0?*:"<>| ')
+
+
+@given(st.text(max_size=12))
+def test_any_text_is_a_cadence_or_is_refused(text):
+    try:
+        parse_cadence(text)
+    except ValueError:
+        return
+    assert next_after(text, NOW) > NOW
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -11,6 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.replay import FakeTime, Replay, Reply, cut, document, serving, static
 
 from footprints.feeds.addresses import is_public, origin
@@ -94,6 +96,12 @@ def test_a_long_retry_after_is_left_to_a_later_pull(server, time):
 @pytest.mark.parametrize(("value", "seconds"), [(None, None), ("soon", None), ("-3", None), ("0", 0), ("9" * 400, 1e9)])
 def test_retry_after_that_is_none(value, seconds):
     assert retry_after(value, FakeTime().moment) == seconds
+
+
+@given(st.text(max_size=30) | st.integers().map(str) | st.floats().map(str))
+def test_whatever_a_server_writes_there_is_a_pause_or_none(value):
+    seconds = retry_after(value, FakeTime().moment)
+    assert seconds is None or seconds >= 0
 
 
 @pytest.mark.parametrize(("status", "stops"), [(401, True), (403, True), (404, False), (410, False), (400, False)])
@@ -272,6 +280,14 @@ def test_a_host_that_the_contract_allows_gets_no_credentials_and_must_be_public(
         with pytest.raises(FeedError, match="certificate"):
             client(server, time, secret, **feed, allow_private=True).page(f"{server.url}/lure")
         assert other.asked == []
+
+
+def test_another_host_is_told_no_secret(server, time):
+    server.on("/page", document([]))
+    away = client(server, time, FeedSecret(password="word"), hosts=("127.0.0.1",), auth=Auth("key"))
+    away.home = ("api.partner.example", 443)
+    away.page(f"{server.url}/page")
+    assert "authorization" not in server.asked[0].headers
 
 
 def test_an_address_of_a_contract_must_be_public(time):

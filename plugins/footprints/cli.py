@@ -426,8 +426,10 @@ def pull(
     """Fetch what is new from a partner's API or bucket, and put it in landing."""
     from footprints.feeds import pull as feed_pulls
 
-    names = [feed] if feed is not None else feed_pulls.due(settings())
-    results = [feed_pulls.pull(name, settings(), force=force) for name in names]
+    if feed is None:
+        results = feed_pulls.pull_due(settings(), force=force)
+    else:
+        results = [feed_pulls.pull(feed, settings(), force=force)]
     if as_json:
         _print_json([asdict(result) for result in results])
     else:

@@ -30,7 +30,7 @@ from typer.testing import CliRunner
 
 from footprints.cli import app
 from footprints.errors import ConfigurationError, NotFoundError
-from footprints.feeds import landing, pull, state
+from footprints.feeds import api, landing, pull, state
 from footprints.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -328,6 +328,31 @@ def test_a_fault_of_ours_is_raised_and_noted(site, server, time, monkeypatch):
         pulled(site, "test-file", time)
     (status,) = [s for s in pull.statuses(site.settings, clock=time.clock) if s.feed == "test-file"]
     assert (status.state, status.error) == ("failed", "a fault of ours (RuntimeError)")
+
+
+def test_neither_a_fault_of_ours_nor_a_broken_contract_stops_the_other_feeds(site, server, time, monkeypatch):
+    good = api.fetch_item
+
+    def broken(run: Any, *arguments: Any) -> None:
+        if run.feed_id == "test-file":
+            raise RuntimeError("with words that stay unsaid")
+        good(run, *arguments)
+
+    monkeypatch.setattr("footprints.feeds.api.fetch_item", broken)
+    broken_contract = site.settings.expectations_dir / "broken" / "contract.yaml"
+    broken_contract.parent.mkdir()
+    broken_contract.write_text("source: [")
+    server.on("/data", kobo(f"{server.url}/data", rows(3)))
+    for year in (2021, 2022, 2023):
+        server.on(f"/{year}", document(rows(1, year=year)))
+    results = {result.feed: result for result in pull.pull_due(site.settings, clock=time.clock)}
+    assert {name: result.outcome for name, result in results.items()} == {
+        "test-bucket": "failed",  # there is no such bucket
+        "test-file": "failed",
+        "test-pages": "fetched",
+        "test-years": "fetched",
+    }
+    assert results["test-file"].error == "a fault of ours (RuntimeError)"
 
 
 def test_only_what_is_new_is_asked_for(site, server, time):

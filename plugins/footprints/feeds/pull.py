@@ -25,6 +25,7 @@ from footprints.feeds.state import FeedState, Fetch, ItemState
 from footprints.feeds.web import Client, Clock
 from footprints.settings import FeedSecret, Settings
 from footprints.warehouse.engine import engine
+from footprints.work import describe
 
 log = logging.getLogger(__name__)
 
@@ -191,6 +192,20 @@ def pull(
         log.warning("The feed %s failed: %s", source, message)
         _fail(run, message, max((error.retry_after or 0 for _, error in failures), default=0))
         return Pulled(source, "failed", counts, message, ids)
+
+
+def pull_due(
+    settings: Settings, *, force: bool = False, secrets: Secrets | None = None, clock: Clock | None = None
+) -> list[Pulled]:
+    """Pulls each feed that is due, one after the other; a fault of ours at one of them does not stop the others."""
+    results = []
+    for source in due(settings, secrets, clock):
+        try:
+            results.append(pull(source, settings, force=force, secrets=secrets, clock=clock))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the neighbours go on
+            log.error("The feed %s: %s", source, describe(error))
+            results.append(Pulled(source, "failed", error=f"a fault of ours ({type(error).__name__})"))
+    return results
 
 
 def _begin(run: Run) -> datetime:

@@ -63,9 +63,14 @@ def hxl_slips(opened: OpenFile, contract: Contract) -> DeliveryError | None:
         found = _meant_as_tags(sheet)
         if found is not None:
             row, cells = found
-            wanted = min((hxl.problems(cells, row, layout.match.tags) for layout in tagged), key=len)
-            return DeliveryError("hxl.tags", row=row, problems=wanted or ["?"])
+            slips = min((hxl.problems(cells, row, layout.match.tags, _read(layout)) for layout in tagged), key=len)
+            return DeliveryError("hxl.tags", row=row, problems=slips or ["?"])
     return DeliveryError("hxl.untagged", expected=[", ".join(layout.match.tags) for layout in tagged])
+
+
+def _read(layout: Layout) -> list[str]:
+    names = (name for column in layout.columns for name in (*column.source, *column.any_of))
+    return [name for name in names if hxl.is_pattern(name)]
 
 
 def _meant_as_tags(sheet: Sheet) -> tuple[int, list[str]] | None:

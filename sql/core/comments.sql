@@ -332,7 +332,7 @@ COMMENT ON COLUMN core.displacement.provider_place IS 'Place as the source write
 COMMENT ON COLUMN core.displacement.latitude IS 'Latitude of the place, degrees north (WGS 84).';
 COMMENT ON COLUMN core.displacement.longitude IS 'Longitude of the place, degrees east (WGS 84).';
 COMMENT ON COLUMN core.displacement.population_group_code IS
-'idp (internally displaced), returnee (within the country), returnee-abroad, migrant, host.';
+'idp (internally displaced), returnee (within the country), returnee-abroad, refugee, migrant, host.';
 COMMENT ON COLUMN core.displacement.origin_code IS
 'Nationality or country of origin; null: not stated, ISO 3166-1 alpha-3 (core.country).';
 COMMENT ON COLUMN core.displacement.provider_origin IS 'Nationality or origin as the source writes it.';

@@ -78,6 +78,8 @@ class Entry:
 
 EXTRA = "extra"
 """The column of a core table that takes the cells of unknown columns, where the contract keeps them."""
+MAX_KEY_BYTES = 1000
+"""A longer key (whole sentences) is cut and hashed: Postgres indexes no value beyond 2,704 bytes."""
 FILE_NAME = "_file"
 """The pseudo-header that holds the name of the partner's file."""
 
@@ -573,7 +575,19 @@ def _record_key(parts: list[pa.Array]) -> pa.Array:
         if pa.types.is_timestamp(part.type):
             part = pc.strftime(part, format="%Y-%m-%d")
         texts.append(pc.fill_null(pc.cast(part, TEXT), ""))
-    return pc.binary_join_element_wise(*texts, pa.scalar("|", TEXT)) if len(texts) > 1 else texts[0]
+    keys = pc.binary_join_element_wise(*texts, pa.scalar("|", TEXT)) if len(texts) > 1 else texts[0]
+    long = pc.greater(pc.binary_length(keys), MAX_KEY_BYTES)
+    if pc.any(long).as_py():
+        short = [
+            _short_key(key) if is_long else key for key, is_long in zip(keys.to_pylist(), long.to_pylist(), strict=True)
+        ]
+        keys = pa.array(short, TEXT)
+    return keys
+
+
+def _short_key(key: str) -> str:
+    """A key that an index can hold: its beginning, and a hash of the whole."""
+    return f"{key[:100]}…{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def _said(pattern: str, header: str) -> str:

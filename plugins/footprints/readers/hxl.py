@@ -106,9 +106,10 @@ def _bare(cell: str) -> str | None:
     return str(parse(f"#{cell.strip()}"))
 
 
-def problems(cells: Sequence[str], row_number: int, wanted: Sequence[str]) -> list[str]:
+def problems(cells: Sequence[str], row_number: int, wanted: Sequence[str], read: Sequence[str] = ()) -> list[str]:
     """What is wrong with a row meant as a tag row, where these patterns are wanted: cell, tag → the likely one.
 
+    `read` are patterns that are read where they are there: what stands over two columns cannot be.
     Cells that look like no tag at all are named by their place, not shown: they may be data.
     """
     out = []
@@ -123,7 +124,7 @@ def problems(cells: Sequence[str], row_number: int, wanted: Sequence[str]) -> li
         elif (meant := _slip(cell, missing)) is not None:
             out.append(f"{place}: {cell} → {meant}")
             missing.remove(meant)
-    for pattern in wanted:
+    for pattern in dict.fromkeys([*wanted, *read]):
         places = find(pattern, cells)
         if len(places) > 1:
             out.append(f"{' = '.join(cell_name(position, row_number) for position in places)}: {pattern}")

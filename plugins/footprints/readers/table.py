@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PREVIEW_ROWS = 30
 HEADER_SEARCH_ROWS = 25
+POSITION = re.compile(r"c[1-9]\d{0,4}")
+"""A column without a header, by its place from 1."""
 MAX_COLUMNS = 16_384
 """As many as a worksheet can have. A table with more has the wrong separator, or its rows and columns are swapped."""
 CHUNK_CELLS = 5_000_000
@@ -134,6 +136,7 @@ def find_header(sheet: Sheet, layout: Layout) -> Header | None:
         folded = {fold(name) for name in names}
         if not wanted <= folded or unwanted & folded or not _all_fit(match.header_patterns, names):
             continue
+        names = _reaching(names, layout)
         if match.n_columns is not None and len(names) != match.n_columns:
             continue
         before = max(candidate) + read.skip_rows_after_header
@@ -143,6 +146,13 @@ def find_header(sheet: Sheet, layout: Layout) -> Header | None:
             before += 1
         return Header(names, before, tags)
     return None
+
+
+def _reaching(names: tuple[str, ...], layout: Layout) -> tuple[str, ...]:
+    """The names up to the last column that the layout reads by its position (`c6`): its header may be blank."""
+    named = (name for column in layout.columns for name in (*column.source, *column.any_of))
+    last = max((int(name[1:]) for name in named if POSITION.fullmatch(name)), default=0)
+    return (*names, *(f"c{position}" for position in range(len(names) + 1, last + 1)))
 
 
 def tag_row(rows: list[list[str]]) -> int | None:

@@ -244,5 +244,112 @@ TABLES: dict[str, CoreTable] = {
             extra jsonb
             """,
         ),
+        _table(
+            "activity",
+            """
+            provider_activity_id text
+            organisation text!
+            project_code text
+            sector text
+            subsector text
+            title text
+            objective text
+            country_code text
+            provider_country text
+            provider_admin1 text
+            provider_admin2 text
+            place_code text
+            latitude double
+            longitude double
+            period_start date
+            period_end date
+            provider_period text
+            reported_date date
+            status text
+            indicator text
+            target_value double
+            achieved_value double
+            n_targeted_female integer
+            n_targeted_male integer
+            n_affected integer
+            url text
+            extra jsonb
+            """,
+        ),
+        _table(
+            "statistic",
+            """
+            dataset_code text!
+            theme text
+            subtheme text
+            population_group text
+            indicator text!
+            subset text
+            country_code text
+            provider_country text
+            admin_level smallint!=0
+            provider_admin1 text
+            place_code text
+            period_start date
+            period_end date
+            unit_code text
+            value double!
+            base_value double
+            extra jsonb
+            """,
+        ),
+        _table(
+            "verification_rule",
+            """
+            provider_rule_id text
+            stage text
+            topic text
+            variables text
+            description text!
+            expression text
+            method text
+            action text
+            status text
+            extra jsonb
+            """,
+        ),
+        _table(
+            "planned_analysis",
+            """
+            theme text
+            variable text!
+            analysis_code text!
+            indicator text!
+            dataset text
+            subset text
+            recall text
+            is_weighted boolean
+            excludes_missing boolean
+            function_name text
+            extra jsonb
+            """,
+        ),
+        _table(
+            "country_term",
+            """
+            provider_country_id text!
+            country_code text
+            name_country_code text
+            iso2_code text
+            m49_code text
+            name_en text!
+            name_fr text
+            name_ar text
+            formal_name_en text
+            region text
+            subregion text
+            income_level text
+            currency_code text
+            has_response_plan boolean
+            is_deprecated boolean
+            valid_from date
+            extra jsonb
+            """,
+        ),
     )
 }

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.integration.worksite import Site, contract, csv_bytes, write_expectations
+from tests.integration.worksite import Site, contract, csv_bytes, told, write_expectations
 
 from footprints.check import check_file
-from footprints.model import Issue, Receipt
+from footprints.model import Issue
 from footprints.samples.demo import Sample, write_demo
 from footprints.settings import Settings
 
@@ -30,23 +30,6 @@ NAMES = (
 def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Sample]:
     made = write_demo(tmp_path_factory.mktemp("samples"), n_interviews=120)
     return {sample.path.name: sample for sample in made}
-
-
-def told(receipt: Receipt) -> tuple[object, ...]:
-    """What a receipt tells, without what only a delivery has: its number and moments."""
-    delivery = receipt.delivery
-    issues = sorted(receipt.issues, key=lambda issue: (issue.severity, issue.rule, issue.column or "", str(issue)))
-    return (
-        delivery.state,
-        delivery.layout,
-        delivery.engine,
-        delivery.counts,
-        [vars(issue) for issue in issues],
-        receipt.n_rejects,
-        sorted(receipt.rejects, key=lambda reject: (reject.sheet, reject.row_number)),
-        receipt.title,
-        receipt.language,
-    )
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -210,6 +210,23 @@ class Site:
         return {row[0]: tuple(row[1:]) for row in rows}
 
 
+def told(receipt: Receipt) -> tuple[object, ...]:
+    """What a receipt tells, without what only a delivery has: its number and moments."""
+    delivery = receipt.delivery
+    issues = sorted(receipt.issues, key=lambda issue: (issue.severity, issue.rule, issue.column or "", str(issue)))
+    return (
+        delivery.state,
+        delivery.layout,
+        delivery.engine,
+        delivery.counts,
+        [vars(issue) for issue in issues],
+        receipt.n_rejects,
+        sorted(receipt.rejects, key=lambda reject: (reject.sheet, reject.row_number)),
+        receipt.title,
+        receipt.language,
+    )
+
+
 def dedent(document: str) -> str:
     """A literal without its indentation."""
     return textwrap.dedent(document).lstrip("\n")

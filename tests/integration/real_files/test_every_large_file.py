@@ -15,7 +15,7 @@ FILES = every_file.chosen(large=True)
 
 @pytest.fixture(scope="module")
 def site(platform: Settings) -> Site:
-    # The same suites as masks where Great Expectations would take a minute; tests/unit/quality holds both engines equal.
+    # Masks where Great Expectations would take a minute: tests/unit/quality holds both engines equal.
     return Site(platform.model_copy(update={"gx_rows": 4000}))
 
 

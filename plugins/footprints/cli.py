@@ -631,6 +631,9 @@ def demo(
     deliveries = [delivery for _, delivery in answered]
     out.print(deliveries_table(deliveries, f"{len(deliveries)} files answered in {time.monotonic() - started:.0f} s"))
 
+    for drop, delivery in answered:
+        if delivery.reason is not None:
+            out.print(f"{drop.path.name}: held by the rule {delivery.reason}", soft_wrap=True, markup=False)
     telling = max(deliveries, key=lambda d: (d.state == "loaded", min(d.counts.rows_rejected, 50)))
     if telling.receipt_key is not None:
         receipt = receipts.parse(Store(current).get_bytes(telling.bucket, telling.receipt_key))

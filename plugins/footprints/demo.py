@@ -14,15 +14,28 @@ from footprints.samples.demo import write_demo
 from footprints.settings import Settings
 from footprints.warehouse.engine import engine
 
-PARTNER_FOLDERS = {
-    "iom-mmp": "iom-missing-migrants",
-    "the-migrants-files": "the-migrants-files",
-    "frontex": "frontex",
-    "unhcr": "unhcr-population",
-    "iom-dtm": "iom-dtm",
-    "reach-impact": "organisation-register",
-}
-"""Folders of `../shared/data/partners` and the sources that take their files."""
+PARTNER_FILES = (
+    ("iom-mmp/*", "iom-missing-migrants"),
+    ("the-migrants-files/*", "the-migrants-files"),
+    ("frontex/*", "frontex"),
+    ("unhcr/*", "unhcr-population"),
+    ("iom-dtm/*", "iom-dtm"),
+    ("ocha-cod/*", "ocha-cod"),
+    ("geo/*", "ocha-geo"),
+    ("ocha-hxl/rowca-3w-*", "ocha-3w"),
+    ("ocha-hxl/unhcr-3w*", "unhcr-3w"),
+    ("ocha-hxl/*population-movements*", "ocha-displacement"),
+    ("ocha-hxl/hno_*", "ocha-needs"),
+    ("ocha-hxl/*Taxonomy*", "ocha-countries"),
+    ("hxl-fixtures/*", "hxl-activities"),
+    ("mmc-4mi/logical_checks*", "mmc-checks"),
+    ("reach-impact/liste_verification*", "reach-verification"),
+    ("reach-impact/reach_msna_tableaux_resultats*", "reach-results"),
+    ("reach-impact/loa*", "reach-analysis-plan"),
+    ("reach-impact/*", "organisation-register"),
+    ("unhcr-kobo/*", "unhcr-population"),
+)
+"""Files of `../shared/data/partners` and the sources that they are dropped for: the first pattern that fits."""
 
 Say = Callable[[str], None]
 
@@ -56,18 +69,17 @@ def partner_drops(directory: Path) -> list[Drop]:
 
     Raises NotFoundError where it holds no folder that a source is known for.
     """
-    drops = [
-        Drop(path, source)
-        for folder, source in PARTNER_FOLDERS.items()
-        for path in sorted((directory / folder).glob("*"))
-        if path.is_file()
-    ]
+    drops: dict[Path, Drop] = {}
+    for pattern, source in PARTNER_FILES:
+        for path in sorted(directory.glob(pattern)):
+            if path.is_file():
+                drops.setdefault(path, Drop(path, source))
     if not drops:
+        folders = dict.fromkeys(pattern.split("/")[0] for pattern, _ in PARTNER_FILES)
         raise NotFoundError(
-            f"{directory} holds none of the folders {', '.join(PARTNER_FOLDERS)}",
-            "make demo DATA=../shared/data/partners",
+            f"{directory} holds none of the folders {', '.join(folders)}", "make demo DATA=../shared/data/partners"
         )
-    return drops
+    return list(drops.values())
 
 
 def run(drops: Sequence[Drop], settings: Settings, say: Say, timeout: float = 900) -> list[tuple[Drop, Delivery]]:

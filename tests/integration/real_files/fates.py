@@ -50,7 +50,13 @@ def _counted() -> dict[str, Fate]:
         expected = make()
         rows = Rows(expected.rows, len(expected.rejected), len(expected.duplicates))
         fates[expected.file] = Fate(expected.source, lambda _, rows=rows: rows)  # type: ignore[misc]
-    shapes = (counts_places.africa, counts_places.libya, counts_places.mali, counts_places.chad, counts_places.lake_chad)
+    shapes = (
+        counts_places.africa,
+        counts_places.libya,
+        counts_places.mali,
+        counts_places.chad,
+        counts_places.lake_chad,
+    )
     for make_places in (counts_places.pcodes, counts_places.lengths, counts_places.localities, *shapes):
         place = make_places(PARTNERS)
         fates[place.file] = Fate(place.source, lambda _, rows=Rows(place.n_rows): rows)  # type: ignore[misc]

@@ -211,3 +211,12 @@ def test_what_a_contract_drops_is_no_unexpected_column() -> None:
     assert mapper(headers, unknown_columns="refuse", drop=("staff",)).kept == []
     with pytest.raises(DeliveryError, match=r"columns\.unexpected"):
         mapper(headers, unknown_columns="refuse")
+
+
+def test_a_key_too_long_for_an_index_is_cut_and_hashed_and_still_tells_rows_apart() -> None:
+    long = "é" * 2_000
+    rows = GOOD | {"id": [f"{long}1", f"{long}2", "short"]}
+    keys = map_rows(rows).records["record_key"].to_pylist()
+    assert len(set(keys)) == 3 and keys[2] == "short"
+    assert all(len(key.encode()) <= 1000 for key in keys)
+    assert keys == map_rows(rows).records["record_key"].to_pylist()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
 import pytest
 
-from footprints.contracts import Layout, Match, Read
+from footprints.contracts import Column, Layout, Match, Read
 from footprints.errors import DeliveryError
 from footprints.readers import Header, Sheet, find_header, open_file
 
@@ -93,6 +94,16 @@ def test_headers_are_found(
     header = find_header(sheet, layout(**spec))  # type: ignore[arg-type]
     tags = ("#adm1", "#affected +ind") if ["#adm1", "#affected +ind"] in rows else ()
     assert header == Header(names or ("place", "ind"), before, tags)
+
+
+def test_a_column_that_is_read_by_its_place_needs_no_header(tmp_path: Path) -> None:
+    [sheet] = open_file(save(tmp_path / "f.xlsx", data=[["a", "b", None], ["x", 1, "remark"]]), 2**30).sheets
+    named = layout(("a", "b"))
+    assert find_header(sheet, named) == Header(("a", "b"), 1)
+    placed = replace(named, columns=(Column("description", source=("c3",)),))
+    header = find_header(sheet, placed)
+    assert header == Header(("a", "b", "c3"), 1)
+    assert rows_of(sheet, header) == {2: ["x", "1", "remark"]}
 
 
 def test_a_workbook_cut_short_is_unreadable(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from tests.integration.real_files import every_file
+from tests.integration.real_files.fates import PARTNERS, fates, files
 from tests.integration.worksite import Site
 
+from footprints.demo import partner_drops
 from footprints.model import Receipt
 from footprints.settings import Settings
 
@@ -21,6 +23,12 @@ def site(platform: Settings) -> Site:
 @pytest.fixture(scope="module")
 def checked(site: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Receipt]:
     return every_file.check_offline(FILES, tmp_path_factory.mktemp("checked"), site.settings)
+
+
+def test_the_demo_drops_every_file_for_the_source_of_its_fate() -> None:
+    dropped = {str(drop.path.relative_to(PARTNERS)): drop.source for drop in partner_drops(PARTNERS)}
+    assert dropped == {file: fate.source for file, fate in fates().items()}
+    assert sorted(dropped) == files()
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -23,7 +23,8 @@ def refresh_trends() -> None:
     them in, each table in one transaction. Start it by hand to see today's deliveries in the figures now; with `full`
     it recomputes everything. `meta.refresh` records what was done.
 
-    Beside it Great Expectations' Data Docs are built from the stored results of checks (`FOOTPRINTS_DATA_DOCS_DIR`).
+    Beside it pairs of records that may tell of one event are searched for (`footprints links`), and Great Expectations'
+    Data Docs are built from the stored results of checks (`FOOTPRINTS_DATA_DOCS_DIR`).
 
     If a check fails, the old figures stay: `docs/runbooks/refresh_trends.md`.
     """
@@ -49,8 +50,17 @@ def refresh_trends() -> None:
 
         return str(nightly.write_data_docs(engine(settings().need("warehouse_url")), settings()))
 
-    # Neither needs the other, and a failure of either must show.
+    @task
+    def propose_links() -> int:
+        from footprints import nightly
+        from footprints.settings import settings
+        from footprints.warehouse.engine import engine
+
+        return nightly.propose_links(engine(settings().need("warehouse_url")), settings())
+
+    # None needs another, and a failure of any must show.
     refresh()
+    propose_links()
     write_data_docs()
 
 

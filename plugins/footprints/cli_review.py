@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from footprints.errors import NotFoundError
@@ -18,6 +19,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for other program
 def register(app: typer.Typer) -> None:
     """Adds the commands to the command line."""
     app.command()(enumerators)
+    app.command()(links)
+    app.command()(link)
 
 
 def enumerators(
@@ -57,6 +60,67 @@ def enumerators(
             ", ".join(f"{rule} {n}" for rule, n in row["flagged_by_rule"].items()),
         )
     _console().print(table)
+
+
+def links(
+    source: Annotated[str | None, typer.Option("--source", "-s", help="Of this source only.")] = None,
+    state: Annotated[str, typer.Option(help="proposed, confirmed, rejected, or all.")] = "proposed",
+    search: Annotated[bool, typer.Option("--search", help="Search now; it is done each night too.")] = False,
+    limit: Annotated[int, typer.Option(help="At most so many, the likeliest first.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """List records of two sources that may tell of one event, for `footprints link confirm|reject ID`."""
+    from dataclasses import asdict
+    from typing import cast
+
+    from footprints import links as pairs
+    from footprints.warehouse.engine import engine
+
+    if state not in ("proposed", "confirmed", "rejected", "all"):
+        raise typer.BadParameter("proposed, confirmed, rejected or all", param_hint="--state")
+    current = settings()
+    with engine(current.need("warehouse_url")).begin() as connection:
+        if search:
+            pairs.propose(connection, current.sql_dir)
+        wanted = None if state == "all" else cast(pairs.State, state)
+        found = pairs.list_links(connection, wanted, source)[:limit]
+    if as_json:
+        _print_json([asdict(one) for one in found])
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("id", "score", "state"):
+        table.add_column(column, no_wrap=True)
+    for column in ("one record", "the other", "why"):
+        table.add_column(column, overflow="fold")
+    for one in found:
+        sides = [
+            f"{side.source_id} {side.record_key if side.record_key is not None else 'interview ' + side.key_sha256[:8]}"
+            for side in (one.a, one.b)
+        ]
+        score = "" if one.score is None else f"{one.score:.2f}"
+        why = json.dumps(one.reasons, ensure_ascii=False)
+        table.add_row(one.link_id, score, one.state, escape(sides[0]), escape(sides[1]), escape(why))
+    _console().print(table)
+
+
+def link(
+    decision: Annotated[str, typer.Argument(help="confirm: one event, counted once. reject: two events.")],
+    link_id: Annotated[str, typer.Argument(metavar="ID")],
+    who: Annotated[str | None, typer.Option("--by", help="Who decides (default: your user name).")] = None,
+) -> None:
+    """Decide of a pair of `footprints links`; the decision is kept, and may be changed by another one."""
+    import getpass
+
+    from footprints import links as pairs
+    from footprints.warehouse.engine import engine
+
+    if decision not in ("confirm", "reject"):
+        raise typer.BadParameter("confirm or reject", param_hint="DECISION")
+    kept: pairs.Decision = "confirmed" if decision == "confirm" else "rejected"
+    current = settings()
+    with engine(current.need("warehouse_url")).begin() as connection:
+        pairs.decide(connection, link_id, kept, who or getpass.getuser(), current.sql_dir)
+    _console().print(f"{link_id} is {kept}. The trend figures follow with the next refresh.", highlight=False)
 
 
 def _console() -> Console:

@@ -1,4 +1,4 @@
-"""What the nightly refresh does: trend tables, then the Data Docs of the checks behind them."""
+"""What the nightly refresh does beside the trend tables: pairs of records to be reviewed, and the Data Docs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
+from footprints import links
 from footprints.model import ExpectationResult
 from footprints.quality.docs import Validation, build_data_docs
 from footprints.quality.suites import find_suites
@@ -14,6 +15,12 @@ from footprints.settings import Settings
 
 MAX_VALIDATIONS = 500
 """Data Docs show the newest deliveries, so many at most: GX writes a page for each."""
+
+
+def propose_links(warehouse: Engine, settings: Settings) -> int:
+    """Searches for records of two sources that may tell of one event (`links.propose`); returns how many pairs."""
+    with warehouse.begin() as connection:
+        return links.propose(connection, settings.sql_dir)
 
 
 def write_data_docs(warehouse: Engine, settings: Settings) -> Path:

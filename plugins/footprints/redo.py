@@ -23,6 +23,7 @@ from footprints.storage import Store
 from footprints.trends import TOUCH, checksum, load_trends, refresh
 from footprints.warehouse import reference
 from footprints.warehouse.engine import engine
+from footprints.warehouse.load import EVENT_PARTITIONS
 from footprints.warehouse.tables import TABLES
 
 
@@ -99,6 +100,12 @@ def reload_source(
                 f" FROM core.{trend.core_table} WHERE source_id = :source"
             )
             connection.execute(text(TOUCH.format(select=select.replace("::", "\\:\\:"))), {"source": source_id})
+            if trend.core_table == "incident":
+                # Who is counted for an event may change, also among what other sources tell of it.
+                linked = EVENT_PARTITIONS.format(
+                    trend=trend.name, partition=trend.partition, delivery=f"{int(because_of)}::bigint"
+                )
+                connection.execute(text(TOUCH.format(select=linked.replace("::", "\\:\\:"))), {"source": source_id})
     for table in TABLES:
         connection.execute(text(f"DELETE FROM core.{table} WHERE source_id = :source"), {"source": source_id})
     for table in ("snapshot", "refused_consent"):

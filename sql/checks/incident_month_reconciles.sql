@@ -1,4 +1,4 @@
--- Sums of the cells against sums of the incidents, month by month.
+-- Sums of the cells against sums of the incidents, month by month, without those that are counted under another source.
 WITH facts AS (
     SELECT
         to_char(date_trunc('month', incident_date), 'YYYY-MM') AS partition_key,
@@ -8,7 +8,12 @@ WITH facts AS (
         sum(coalesce(n_dead_and_missing, n_dead + coalesce(n_missing, 0), n_missing)) AS n_dead_and_missing,
         sum(n_survivors) AS n_survivors
     FROM core.incident
-    WHERE :touched
+    WHERE
+        :touched
+        AND (source_id, record_key) NOT IN (SELECT
+            e.source_id,
+            e.record_key
+        FROM core.incident_told_elsewhere AS e)
     GROUP BY date_trunc('month', incident_date)
 ),
 

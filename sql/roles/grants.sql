@@ -78,7 +78,8 @@ GRANT USAGE ON SCHEMA meta, core, trends TO footprints_analyst;
 GRANT SELECT ON ALL TABLES IN SCHEMA core, trends TO footprints_analyst;
 GRANT SELECT ON
 meta.source, meta.delivery, meta.issue, meta.expectation_result, meta.quality_month, meta.snapshot,
-meta.touched_partition, meta.refresh, meta.feed, meta.feed_fetch, meta.enumerator_review
+meta.touched_partition, meta.refresh, meta.feed, meta.feed_fetch, meta.enumerator_review,
+meta.link_proposal, meta.link_decision, meta.event_member
 TO footprints_analyst;
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA core, trends TO footprints_analyst;
 
@@ -99,6 +100,7 @@ BEGIN
             ('meta.feed_item', ARRAY['unfinished']),
             ('meta.refused_consent', ARRAY['key_sha256']),
             ('meta.reject', ARRAY['provider_values', 'key_hashes']),
+            ('meta.link_decision', ARRAY['decided_by']),
             ('core.interview', ARRAY['enumerator_hash']),
             ('core.data_collection', ARRAY['contact'])
         ) AS h (table_name, columns)

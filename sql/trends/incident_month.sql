@@ -1,3 +1,4 @@
+-- What a confirmed pair leaves to another source is not counted here (core.incident_told_elsewhere).
 -- Grouped by delivery first: the list of deliveries needs no sort of all facts.
 WITH part AS (
     SELECT
@@ -16,7 +17,12 @@ WITH part AS (
         sum(source_quality) AS source_quality_sum,
         count(source_quality) AS source_quality_n
     FROM core.incident
-    WHERE :touched
+    WHERE
+        :touched
+        AND NOT EXISTS (
+            SELECT FROM core.incident_told_elsewhere AS e
+            WHERE e.source_id = incident.source_id AND e.record_key = incident.record_key
+        )
     GROUP BY 1, 2, 3, 4, 5, 6
 )
 

@@ -21,6 +21,7 @@ HIDDEN = {
     ("core", "data_collection"): {"contact"},
     ("core", "interview"): {"enumerator_hash"},
     ("meta", "feed_item"): {"unfinished"},
+    ("meta", "link_decision"): {"decided_by"},
     ("meta", "partner"): {"contact"},
     ("meta", "refused_consent"): {"key_sha256"},
     ("meta", "reject"): {"provider_values", "key_hashes"},

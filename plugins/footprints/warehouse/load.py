@@ -26,6 +26,13 @@ from footprints.warehouse.tables import TABLES
 
 CSV = "(FORMAT csv)"
 
+EVENT_PARTITIONS = (
+    "SELECT DISTINCT '{trend}', {partition}, {delivery} FROM core.incident WHERE (source_id, record_key) IN ("
+    "SELECT o.source_id, o.record_key FROM meta.event_member m JOIN meta.event_member o ON o.event_id = m.event_id"
+    " WHERE m.source_id = :source)"
+)
+"""The partitions of all incidents of events that a source tells of, as a SELECT to note them."""
+
 
 @dataclass(frozen=True)
 class Version:
@@ -140,6 +147,8 @@ class Stage:
         self._note_refused(mine)
         covered = f"({self._covered(mine, layouts)} OR {self._refused(mine)})"
         touched = [trend for trend in trends if trend.core_table == table]
+        if table == "incident":
+            self._touch_events(mine, touched)
         if self._is_first(mine):
             return self._insert_all(mine, touched, issues)
         for stage in stages:
@@ -452,6 +461,14 @@ class Stage:
             )
         self.execute("DROP TABLE going")
         return gone, n_refused[0] if n_refused else 0
+
+    def _touch_events(self, mine: dict[str, object], touched: list[TrendTable]) -> None:
+        """Notes the partitions of all that tell of an event together with this source: who is counted may change."""
+        for trend in touched:
+            select = EVENT_PARTITIONS.format(
+                trend=trend.name, partition=trend.partition, delivery="%(delivery)s::bigint"
+            )
+            self.execute(TOUCH.format(select=select.replace(":source", "%(source)s")), mine)
 
     def _touch(self, trend: TrendTable, place: str, mine: dict[str, object], keys: str | None = None) -> None:
         """Notes the partitions of the records in a table (the stage or core), of all or of some keys."""

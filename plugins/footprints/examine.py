@@ -696,7 +696,7 @@ def _row_finding(outcome: Outcome, mapped: Mapped, mapper: Mapper) -> Finding | 
 
 def _provider(outcome: Outcome, mapper: Mapper) -> str | None:
     """The partner's own header of what an expectation is about; our column's name where it has none."""
-    names = [h for column in outcome.columns for h in (mapper.from_headers.get(column) or [column])]
+    names = [h for column in outcome.columns for h in (mapper.shown_headers.get(column) or [column])]
     names = [name for name in dict.fromkeys(names) if not name.startswith("_")]
     return ", ".join(names) or None
 
@@ -705,7 +705,7 @@ def _parameters(outcome: Outcome, mapper: Mapper) -> dict[str, Any]:
     """What an expectation asks for, as a message needs it, with the partner's headers for our columns."""
 
     def header(column: str) -> str:
-        return ", ".join(mapper.from_headers.get(column, [])) or column.lstrip("_")
+        return ", ".join(mapper.shown_headers.get(column, [])) or column.lstrip("_")
 
     shown: dict[str, Any] = {}
     for name, value in outcome.expectation.kwargs.items():

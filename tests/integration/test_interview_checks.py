@@ -50,6 +50,14 @@ def test_flags_stand_beside_the_interviews_that_are_loaded(site: Site, tmp_path:
             assert one.doubt in found[one.uuid]["flags"]
         if one.ended > one.started:
             assert found[one.uuid]["minutes"] == (one.ended - one.started) / timedelta(minutes=1)
+    # What the checks read stays where it is: among the answers.
+    with site.warehouse.connect() as connection:
+        rows = connection.execute(text("SELECT record_key, answers FROM core.interview"))
+        answers = {row.record_key: row.answers for row in rows}
+    for one in doubtful:
+        asked = ("route", "journey_cost_usd", "n_deaths_witnessed", "felt_unsafe")
+        given = {code: one.answers[code] for code in asked if code in one.answers}
+        assert {code: answers[one.uuid].get(code) for code in given} == given
     refused = next(one for one in doubtful if one.doubt == "interview.many_refused")
     assert found[refused.uuid]["n_refused"] >= 8
 

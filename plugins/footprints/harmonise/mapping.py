@@ -120,7 +120,8 @@ class Mapper:
         self.skip = [(self._find(h), re.compile(p)) for h, p in layout.read.skip_rows_where.items()]
         self.columns = [self._completed(column) for column in layout.columns]
         self.from_headers = {column.target: self._headers_of(column) for column in self.columns}
-        self.from_headers |= self._headers_of_derived()
+        self.shown_headers = self.from_headers | self._headers_of_derived()
+        """As `from_headers`, and the headers behind what is derived from an interview: for messages."""
         self.n_skipped = 0
         self.kept: list[str] = []
         self._check_privacy()

@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     max_unpacked_bytes: int = 2 * 2**30
     """A workbook or JSON document that unpacks to more is refused (CSV is streamed and has no such limit)."""
 
-    mark_bytes: int = 32 * 2**20
+    mark_bytes: int = 16 * 2**20
     """A file that unpacks to more is not sent back marked: its partner gets the rows to fix only."""
 
     def archive(self) -> str:

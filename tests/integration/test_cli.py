@@ -120,6 +120,23 @@ def test_receipt_page_is_written(shell: Shell, good: tuple[int, int], tmp_path: 
     assert "<html" in (tmp_path / "page.html").read_text("utf-8")
 
 
+def test_the_files_beside_a_receipt_are_written_and_fixed_rows_are_told(
+    shell: Shell, good: tuple[int, int], platform: Settings, tmp_path: Path
+) -> None:
+    delivery, n_bad = good
+    code, out, _ = shell("receipt", delivery, "--files", tmp_path / "answer")
+    names = sorted(path.name for path in (tmp_path / "answer").iterdir())
+    assert names == ["receipt.html", "reports.marked.csv", "reports.marked.xlsx", "reports.to-fix.csv"]
+    assert code == 0 and all(name in out for name in names)
+    assert {row["closed_by"] for row in shell.json("rejects", delivery)} == {None}
+    fixed = (tmp_path / "answer" / "reports.to-fix.csv").read_text("utf-8").replace("2019-02-30", "2019-02-28")
+    (tmp_path / "reports.to-fix.csv").write_text(fixed, "utf-8")
+    second = Site(platform).deliver_as("mhub", "mhub-incidents", tmp_path / "reports.to-fix.csv")
+    closed = [row["closed_by"] for row in shell.json("rejects", delivery)]
+    assert 0 < closed.count(second) < n_bad == len(closed)
+    assert f"fixed by {second}" in shell("rejects", delivery)[1]
+
+
 def test_a_delivery_is_withdrawn_replayed_and_all_is_rebuilt(shell: Shell, good: tuple[int, int]) -> None:
     delivery, _ = good
     assert shell.json("rebuild")["is_equal"] is True

@@ -52,12 +52,18 @@ MAX_NAME = 120
 """Characters of the partner's file name that a copy's name keeps; S3 allows 1,024 bytes for the whole key."""
 FORMATS = ("csv", "xlsx", "xls", "ods")
 """Formats of tables that come back marked."""
+MAX_ROWS = 1_000_000
+"""A sheet of a workbook has room for little more."""
 SLICE = 5_000
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
 _DAY = re.compile(r"(19|20)\d\d-\d\d-\d\d")
 _RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "'", "＝", "＋", "－", "＠")
+_DATED = re.compile(r"\d+(?:[-/.:]\d+)+")
+"""Figures that Arabic letters before them would turn around: 2024-10-27 would be seen as 27-10-2024."""
+_SPECIAL = (*_RISKY, "#")
+"""Beginnings of a text that openpyxl, or a spreadsheet, would take for a formula or an error."""
 _SAFE_RANGE = re.compile(r"=?('[^'\[\]]+'|[\w.]+)?!?\$?[A-Za-z]{0,3}\$?\d*(:\$?[A-Za-z]{0,3}\$?\d*)?")
 _SAFE_LIST = re.compile(r'"[^"]*"')
 
@@ -114,7 +120,8 @@ class _Marks:
             what = f"{mark.column}: {name}" if mark.column else name
             issue = Issue(mark.rule, mark.severity, mark.column, 1, (), dict(mark.parameters))
             said = f"{SIGNS[mark.severity]} {messages.text(f'severity.{mark.severity}', language)} – {what}. "
-            self.texts[key] = _printable(messages.visible(said + fix_of(issue, language)))
+            text = _printable(messages.visible(said + fix_of(issue, language)))
+            self.texts[key] = _DATED.sub("\u200e\\g<0>\u200e", text) if language == "ar" else text
         return self.texts[key]
 
     def reasons(self, number: int, language: Language, between: str) -> str:
@@ -149,11 +156,13 @@ def mark(
     copies = []
     ragged = [m for m in examination.marks if m.rule == "row.ragged"]
     is_complete = examination.n_marks <= MAX_MARKS or not ragged  # wider rows beyond the marks could not be copied
-    if unpacked_bytes(path) <= max_bytes and is_complete:
-        if is_csv:
-            target = folder / "marked.csv"
-            writer.csv(target, rows_to_fix=False)
-            copies.append(Copy("marked", f"{stem}{MARKED}.{suffix}", CSV, target))
+    n_bytes = unpacked_bytes(path)
+    if is_csv and n_bytes <= max_bytes and is_complete:
+        target = folder / "marked.csv"
+        writer.csv(target, rows_to_fix=False)
+        copies.append(Copy("marked", f"{stem}{MARKED}.{suffix}", CSV, target))
+    # A workbook's XML is about eight times the CSV of its cells.
+    if n_bytes * (8 if is_csv else 1) <= max_bytes and is_complete and examination.rows_read < MAX_ROWS:
         target = folder / "marked.xlsx"
         if is_csv or opened.returned is not None or not writer.same_workbook(path, target):
             writer.workbook(target, rows_to_fix=False)
@@ -268,7 +277,8 @@ class _Writer:
             (REASONS_OF_PART[self.language], REFERENCE_OF_PART) if rows_to_fix else (REASONS[self.language], REFERENCE)
         )
         for number, cells in read_rows(sheet, width, keep):
-            while wanted is None and last + 1 < number:  # blank rows stay, so that numbers do
+            # Blank rows stay, so that numbers do; of rows to fix those above the data, where a header has its number.
+            while last + 1 < (number if wanted is None else min(number, before + 1)):
                 last += 1
                 yield last, [""] * width, "", ""
             last = number
@@ -479,18 +489,20 @@ def _typed(cell: str) -> Any:
 
 def _harmless(page: Any, value: Any) -> Any:
     """A value that openpyxl writes as what it is: text stays text, also where it looks like a formula."""
+    if isinstance(value, str):
+        if not value:
+            return None
+        value = _printable(value)
+        if not value.startswith(_SPECIAL):
+            return value
+    elif not isinstance(value, date):
+        return value
     from openpyxl.cell import WriteOnlyCell
 
+    cell = WriteOnlyCell(page, value)
     if isinstance(value, date):
-        cell = WriteOnlyCell(page, value)
         cell.number_format = "yyyy-mm-dd"
         return cell
-    if not isinstance(value, str) or not value:
-        return None if value == "" else value
-    value = _printable(value)
-    if not value.startswith((*_RISKY, "#")):
-        return value
-    cell = WriteOnlyCell(page, value)
     cell.data_type = "s"
     cell.quotePrefix = True
     return cell

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from tests.integration.real_files.fates import DATA, PARTNERS, Rows, fates, files
@@ -20,15 +21,21 @@ from footprints.settings import REPOSITORY, Settings
 
 CHECKER = Path(__file__).with_name("check_offline.py")
 LARGE = 400_000
-"""Files from this size on (bytes) have a test module of their own: two run at a time."""
+"""Files from this size on (bytes) have test modules of their own: two run at a time."""
 missing = pytest.mark.skipif(
     not PARTNERS.is_dir(), reason=f"no real files at {DATA}: set FOOTPRINTS_DATA to the folder that holds them"
 )
 
 
-def chosen(*, large: bool) -> list[str]:
-    """The files of one of the two test modules."""
-    return [file for file in files() if ((PARTNERS / file).stat().st_size >= LARGE) == large]
+def chosen(part: Literal["small", "large", "large of UNHCR"]) -> list[str]:
+    """The files of one of the three test modules."""
+
+    def belongs_to(file: str) -> str:
+        if (PARTNERS / file).stat().st_size < LARGE:
+            return "small"
+        return "large of UNHCR" if file.startswith("unhcr/") else "large"
+
+    return [file for file in files() if belongs_to(file) == part]
 
 
 def check_offline(names: Sequence[str], directory: Path, settings: Settings) -> dict[str, Receipt]:

@@ -12,7 +12,7 @@ from footprints.model import Receipt
 from footprints.settings import Settings
 
 pytestmark = [pytest.mark.integration, every_file.missing]
-FILES = every_file.chosen(large=False)
+FILES = every_file.chosen("small")
 
 
 @pytest.fixture(scope="module")

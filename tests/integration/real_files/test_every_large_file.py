@@ -10,7 +10,7 @@ from footprints.model import Receipt
 from footprints.settings import Settings
 
 pytestmark = [pytest.mark.integration, every_file.missing]
-FILES = every_file.chosen(large=True)
+FILES = every_file.chosen("large")
 
 
 @pytest.fixture(scope="module")

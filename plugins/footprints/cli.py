@@ -207,6 +207,63 @@ def check(
         raise typer.Exit(EXIT_NOT_LOADED)
 
 
+@app.command()
+def propose(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A file as the partner sends it.")],
+    source: Annotated[str | None, typer.Option("--source", "-s", help="Name of the new source.")] = None,
+    partner: Annotated[str, typer.Option(help="Short name of the partner.")] = "partner",
+    language: Annotated[str, typer.Option(help="Language of the partner's receipts: en, fr or ar.")] = "en",
+    into: Annotated[Path | None, typer.Option(help="Folder to write to; expectations/ if not given.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Draft a contract, code maps and a suite from a file, with the reason of each guess, and try them on the file."""
+    from footprints import receipts
+    from footprints.propose.proposal import propose as make
+    from footprints.propose.proposal import source_name
+    from footprints.propose.write import Names
+
+    if language not in ("en", "fr", "ar"):
+        raise typer.BadParameter("the languages of receipts are en, fr and ar")
+    names = Names(source or source_name(file.name), partner, language, file.name)
+    made = make(file, names, into or settings().expectations_dir, settings())
+    first = made.drafts[0]
+    if as_json:
+        _print_json(
+            {
+                "source": names.source,
+                "directory": str(made.directory),
+                "layouts": [
+                    {
+                        "table": draft.table,
+                        "columns": draft.sources(),
+                        "record_key": draft.record_key,
+                        "missing": draft.missing,
+                        "unused": draft.unused,
+                        "sensitive": {**draft.drop, **draft.hash},
+                    }
+                    for draft in made.drafts
+                ],
+                "obstacle": made.obstacle,
+                "rows_read": made.receipt.delivery.counts.rows_read if made.receipt else None,
+                "rows_loaded": made.receipt.delivery.counts.rows_loaded if made.receipt else None,
+            }
+        )
+        return
+    out.print(f"{made.directory / 'contract.yaml'}: core.{first.table}, {len(first.columns)} columns", markup=False)
+    for header, why in (*first.drop.items(), *first.hash.items()):
+        out.print(f"  about a person: {header!r} – {why}", markup=False, soft_wrap=True)
+    for code_map in first.maps:
+        undecided = f", {len(code_map.unmatched)} to decide" if code_map.unmatched else ""
+        out.print(f"  maps/{code_map.name}.csv: {len(code_map.codes)} codes{undecided}", markup=False)
+    if first.unused:
+        out.print(f"  no place was found for {', '.join(map(repr, first.unused))}", markup=False, soft_wrap=True)
+    if made.receipt is None:
+        out.print(f"Not tried yet: {made.obstacle}. Fill in what the contract says.", markup=False, soft_wrap=True)
+    else:
+        out.print("By this draft: " + receipts.summary_line(made.receipt), markup=False, soft_wrap=True)
+    out.print(f"Next: read the contract, then `footprints check {file.name} --source {names.source}`", markup=False)
+
+
 def _rule(issue: Any) -> str:
     """The rule with its parameters, but for those that only say how a check is made."""
     shown = {k: v for k, v in issue.parameters.items() if k not in ("ignore_row_if", "or_equal", "column")}

@@ -81,20 +81,19 @@ def why_sensitive(profile: ColumnProfile) -> str | None:
     if not profile.n_filled or profile.type in DATES or profile.type in ("year", "country", "coordinates"):
         return None
     for pattern, what in ((E_MAIL, "e-mail addresses"), (IMEI, "device numbers (IMEI)"), (PHONE, "telephone numbers")):
-        if profile.type == "number" or (profile.type == "integer" and pattern is PHONE):
-            continue
         if pattern is E_MAIL:
             hits = sum(n for text, n in profile.texts.items() if pattern.search(text))
         else:
-            hits = sum(n for text, n in profile.texts.items() if pattern.fullmatch(text) and n_digits(text) >= 9)
+            hits = sum(n for text, n in profile.texts.items() if pattern.fullmatch(text) and _is_dialled(text, profile))
         if hits * 10 >= profile.n_filled * (1 if pattern is E_MAIL else 8):
             return f"its cells look like {what}"
     return None
 
 
-def n_digits(text: str) -> int:
-    """How many digits a text has."""
-    return sum(map(str.isdigit, text))
+def _is_dialled(text: str, profile: ColumnProfile) -> bool:
+    """Whether a text has the digits of a telephone or a device; a number that one counts with begins otherwise."""
+    n_digits = sum(map(str.isdigit, text))
+    return n_digits >= 9 and (profile.type not in NUMBERS or n_digits == 15 or text.startswith(("+", "00")))
 
 
 def is_person(profile: ColumnProfile) -> bool:

@@ -15,7 +15,8 @@ from footprints.contracts import Column, Layout, Match, Read
 from footprints.harmonise.folding import fold
 from footprints.harmonise.values import UnreadableError, cell_parser
 from footprints.readers import Header, OpenFile, RaggedRow, Sheet, find_header
-from footprints.readers.table import HEADER_SEARCH_ROWS, is_hxl_row, unique_names
+from footprints.readers.hxl import is_tag_row
+from footprints.readers.table import HEADER_SEARCH_ROWS, unique_names
 
 SAMPLE_ROWS = 200_000
 """A draft looks at so many rows."""
@@ -123,11 +124,11 @@ def header_row(sheet: Sheet) -> int:
         cells = [cell.strip() for cell in row if cell.strip()]
         if not cells or len(cells) * 2 < width:
             continue
-        words = sum(1 for cell in cells if not _is_value(cell) or is_hxl_row([cell]))
+        words = sum(1 for cell in cells if not _is_value(cell) or is_tag_row([cell]))
         score = (len(cells) / width) * (words / len(cells)) * (len(set(cells)) / len(cells)) - 0.01 * number
         if words * 10 >= len(cells) * 8 and score > best_score:
             best, best_score = number, score
-            if is_hxl_row(cells) and number > 1 and any(cell.strip() for cell in rows[number - 2]):
+            if is_tag_row(cells) and number > 1 and any(cell.strip() for cell in rows[number - 2]):
                 best = number - 1
     return best
 
@@ -149,9 +150,9 @@ def profile_sheet(sheet: Sheet, countries: Mapping[str, str]) -> SheetProfile | 
     tags: tuple[str, ...] = ()
     if row:
         names = unique_names(sheet.preview[row - 1])
-        if row < len(sheet.preview) and is_hxl_row(sheet.preview[row]):
+        if row < len(sheet.preview) and is_tag_row(sheet.preview[row]):
             tags = tuple(cell.strip() for cell in sheet.preview[row])
-        elif is_hxl_row(sheet.preview[row - 1]):
+        elif is_tag_row(sheet.preview[row - 1]):
             tags = names
     header = find_header(sheet, Layout("any", Match(), read, "incident", "upsert", (), (), {}))
     if header is None:
@@ -241,9 +242,11 @@ def profile_column(
 
 
 def _number_form(filled: Mapping[str, int], countries: Mapping[str, str]) -> dict[str, Any] | None:
-    """How the cells are read as numbers (type, decimal sign, thousands mark, marks for unknown); None if they are not."""
+    """How cells are read as numbers: type, decimal sign, thousands mark, marks for unknown; None if they are not."""
     for decimal, thousands in ((".", None), (".", ","), (",", None), (",", "."), (".", " ")):
         form: dict[str, Any] = {"decimal": decimal, "thousands": thousands}
+        if thousands and not all(_is_grouped(text, thousands, decimal) for text in filled if thousands in text):
+            continue
         if (part := _readable(filled, Column("x", type="integer", **form), countries)) >= READABLE:
             is_identifier = any(len(text) > 1 and text.startswith("0") for text in filled)
             unknown = tuple(sorted({text for text in filled if NEGATIVE.fullmatch(text)}))
@@ -258,6 +261,13 @@ def _number_form(filled: Mapping[str, int], countries: Mapping[str, str]) -> dic
         if (part := _readable(filled, Column("x", type="number", **form), countries)) >= READABLE:
             return {"kind": "number", "readable": part, **form}
     return None
+
+
+def _is_grouped(text: str, thousands: str, decimal: str) -> bool:
+    """Whether the marks part groups of three digits: 1,250 is a number so, 01.01.2000 is none."""
+    whole = text.lstrip("+-").split(decimal)[0]
+    first, *groups = whole.split(thousands)
+    return 1 <= len(first) <= 3 and all(len(group) == 3 for group in groups)
 
 
 def _readable(filled: Mapping[str, int], column: Column, countries: Mapping[str, str]) -> float:

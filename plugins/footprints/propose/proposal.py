@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,10 +65,9 @@ def source_name(file_name: str) -> str:
 def propose(path: Path, names: Names, directory: Path, settings: Settings) -> Proposal:
     """Drafts a source from a file into `directory/<source>`, and checks the file by the draft.
 
-    `directory` is a folder of expectations. Raises ConfigurationError where the folder of the source is there already.
+    Raises ConfigurationError where the folder of the source is there already, DeliveryError where the file cannot be
+    read.
     """
-    from footprints.check import check_file
-
     folder = directory / names.source
     if folder.exists():
         raise ConfigurationError(f"{folder} is there already", "choose another name with --source, or remove it")
@@ -81,9 +81,25 @@ def propose(path: Path, names: Names, directory: Path, settings: Settings) -> Pr
         for name, text in map_texts(draft).items():
             (folder / "maps" / name).write_text(text, "utf-8")
     (folder / "suites" / "delivered.json").write_text(suite_text(names, drafts[0]), "utf-8")
-    load_contract(folder)  # a draft that is no contract would be our error, and is told before anybody edits it
-    try:
-        receipt = check_file(path, names.source, settings.model_copy(update={"expectations_dir": directory}))
-    except ContractError as error:  # what only a person knows
-        return Proposal(folder, tuple(drafts), None, error.message)
-    return Proposal(folder, tuple(drafts), receipt)
+    receipt, obstacle = try_draft(path, folder, settings)
+    return Proposal(folder, tuple(drafts), receipt, obstacle)
+
+
+def try_draft(path: Path, folder: Path, settings: Settings) -> tuple[Receipt | None, str | None]:
+    """The receipt that a file gets by the contract in a folder; or what the contract still lacks.
+
+    The folder need not be among `expectations/`: it is looked at beside the lists and suites that all sources share.
+    """
+    from footprints.check import check_file
+
+    with tempfile.TemporaryDirectory(prefix="footprints-draft-") as name:
+        bench = Path(name)
+        for shared in settings.expectations_dir.iterdir():
+            if shared.is_file() or shared.name == "_tables":
+                (bench / shared.name).symlink_to(shared.resolve())
+        (bench / folder.name).symlink_to(folder.resolve())
+        try:
+            load_contract(bench / folder.name)
+            return check_file(path, folder.name, settings.model_copy(update={"expectations_dir": bench})), None
+        except ContractError as error:  # what only a person knows
+            return None, error.message.replace(name, str(folder.parent))

@@ -33,8 +33,8 @@ def contract_text(names: Names, drafts: Iterable[Draft], n_rows: int) -> str:
     """The contract as YAML; what a person must fill in says so."""
     lines = [
         f"# Drafted by `footprints propose` from {names.file_name} ({n_rows:,} rows).",
-        "# Every guess has its reason beside it: read each, mend what is wrong, fill in what says FILL IN, and delete the",
-        "# comments that are settled.",
+        "# Every guess has its reason beside it: read each, mend what is wrong, fill in what says FILL IN, and delete",
+        "# the comments that are settled.",
         f"source: {names.source}",
         f"partner: {{id: {names.partner}, name: {_scalar('FILL IN: ' + names.partner)}, language: {names.language}}}",
         "title:",

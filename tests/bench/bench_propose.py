@@ -19,6 +19,7 @@ from footprints.errors import DeliveryError, FootprintsError
 from footprints.propose.draft import Draft
 from footprints.propose.lexicon import load_lexicon
 from footprints.propose.proposal import draft_file
+from footprints.readers import open_file
 from footprints.settings import Settings
 
 
@@ -59,13 +60,14 @@ def real_files(
 ) -> Iterator[tuple[Path, Contract, Layout]]:
     """The real files that a contract reads, with the first layout that does."""
     for path in sorted(p for p in data.rglob("*") if p.is_file()):
+        try:
+            opened = open_file(path, settings.max_unpacked_bytes)
+        except DeliveryError:
+            continue
         for contract in contracts.values():
-            try:
-                _, parts = examine._open(path, path.name, contract, settings)
-            except DeliveryError:
-                continue
-            yield path, contract, parts[0].layout
-            break
+            if parts := examine._match(opened, path.name, contract):
+                yield path, contract, parts[0].layout
+                break
 
 
 def bench_propose(data: Path, *, say: Callable[[str], None] = lambda line: None) -> dict[str, Any]:

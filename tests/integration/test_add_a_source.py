@@ -110,6 +110,26 @@ def test_the_check_says_what_the_page_says(workshop: Path) -> None:
     assert plain.stdout.startswith(shown)
 
 
+def test_the_draft_is_what_the_page_says(workshop: Path) -> None:
+    (command,) = [line for line in commands() if line.startswith("footprints propose")]
+    program, *arguments = shlex.split(command)
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name(program)), *arguments, "--json"],
+        cwd=workshop,
+        env=os.environ | {"FOOTPRINTS_EXPECTATIONS_DIR": str(workshop / "expectations")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    (layout,) = made["layouts"]
+    assert (layout["table"], layout["record_key"], layout["missing"]) == ("flow", ["_id"], [])
+    assert list(layout["sensitive"]) == ["Enquêteur"]
+    assert (made["rows_read"], made["rows_loaded"]) == (12, 9)
+    assert (workshop / "drafts/ors-draft/maps/routes.undecided.csv").exists()
+
+
 def test_the_files_load_as_the_page_says(workshop: Path, following: Settings) -> None:
     first, second = (shlex.split(line)[2] for line in commands() if line.startswith("footprints drop"))
 

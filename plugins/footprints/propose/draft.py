@@ -11,6 +11,7 @@ from typing import Any
 
 from rapidfuzz import fuzz, process
 
+from footprints.errors import ConfigurationError
 from footprints.harmonise.folding import fold
 from footprints.propose.lexicon import (
     CODE_MAPS,
@@ -23,7 +24,15 @@ from footprints.propose.lexicon import (
     score,
     why_sensitive,
 )
-from footprints.propose.profile import MONTH_FORMATS, MONTH_HEADER, ColumnProfile, SheetProfile, plain_words, words
+from footprints.propose.profile import (
+    MONTH_FORMATS,
+    MONTH_HEADER,
+    TOTAL,
+    ColumnProfile,
+    SheetProfile,
+    plain_words,
+    words,
+)
 from footprints.warehouse.tables import TABLES
 
 ALIKE = 88
@@ -123,14 +132,11 @@ def draft_sheet(
     *,
     is_only_sheet: bool = True,
 ) -> Draft:
-    """The draft for a sheet. `codes` is what `load_codes` gives; `source` prefixes the identifiers."""
-    drop: dict[str, str] = {}
-    hashed: dict[str, str] = {}
-    for column in profile.columns:
-        if is_person(column):
-            hashed[column.header] = "it says who asked: kept as a hash, for checks that compare"
-        elif why := why_sensitive(column):
-            drop[column.header] = why
+    """The draft for a sheet. `codes` is what `load_codes` gives; `source` prefixes the identifiers.
+
+    Raises ConfigurationError where no column of it fits one of ours.
+    """
+    drop, hashed = _about_persons(profile.columns)
     usable = [c for c in profile.columns if c.header not in drop and c.header not in hashed]
     wide = _wide_months(usable)
     types = _population_types(usable, codes.get("population_type", {}))
@@ -152,6 +158,8 @@ def draft_sheet(
     for target, column in chosen.items():
         columns += _columns(table, target, column, codes, maps)
     columns += _constants(table, {c.target for c in columns}, source, chosen, wide)
+    if not columns:
+        raise ConfigurationError("nothing in this file looks like data on migration that we have a table for")
     columns.sort(key=lambda c: _order(table, c.target))
     key, why_key, id_column, is_repeated = _key(table, profile, columns, chosen, source, unpivot is not None)
     if id_column is not None:
@@ -171,6 +179,8 @@ def draft_sheet(
     if profile.sheet and not is_only_sheet:
         match["sheet"] = profile.sheet
     read: dict[str, Any] = {} if profile.header_row else {"header_row": "none"}
+    if profile.total_header is not None:
+        read["skip_rows_where"] = {profile.total_header: TOTAL}
     nulls = sorted({"NA", "N/A", "NULL", "NaT", "#N/A"} & _all_texts(profile))
     if nulls and "NA" not in _country_texts(profile):
         read["null_values"] = ["", *nulls]
@@ -196,6 +206,18 @@ def draft_sheet(
         unused=tuple(p.header for p in usable if p.header not in used),
         profiles={p.header: p for p in profile.columns},
     )
+
+
+def _about_persons(columns: Iterable[ColumnProfile]) -> tuple[dict[str, str], dict[str, str]]:
+    """Headers to drop and headers to hash, each with the reason."""
+    drop: dict[str, str] = {}
+    hashed: dict[str, str] = {}
+    for column in columns:
+        if is_person(column):
+            hashed[column.header] = "it says who asked: kept as a hash, for checks that compare"
+        elif why := why_sensitive(column):
+            drop[column.header] = why
+    return drop, hashed
 
 
 def _all_texts(profile: SheetProfile) -> set[str]:
@@ -484,9 +506,11 @@ def _key(
     if "_uuid" in chosen:
         return ("_uuid",), "the interview's own identifier", None, False
     if not is_unpivoted:
+        different = set(profile.rows)
         for column in profile.columns:
             named = any(IDENTIFIER.search(text) for text in words(column))
-            if named and column.n_distinct >= 0.98 * column.n_filled and column.n_filled >= 0.98 * column.n_rows:
+            values = {row[column.position] for row in different} - {"", None}
+            if named and len(values) >= 0.98 * len(different):
                 spec = {"from": column.header, "prefix": f"{source}:", "required": True}
                 why = f"{column.n_distinct} different values in {column.n_rows} rows"
                 return ("_id",), f"{column.header!r} identifies a row: {why}", DraftColumn("_id", spec, why), False

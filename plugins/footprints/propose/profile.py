@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,13 @@ from footprints.readers.table import HEADER_SEARCH_ROWS, unique_names
 
 SAMPLE_ROWS = 200_000
 """A draft looks at so many rows."""
+FEW = 200
+"""So many texts say whether a column can be dates at all."""
+LONGEST_DATE = 40
+KEY_ROWS = 20_000
+"""Keys are tried on about so many rows."""
+TOTAL = r"(?i)^(?:(?:grand |sub-?|sous-)?totau?x?l?|somme|ensemble|المجموع|الإجمالي)\b"
+"""How a row says that it is a total."""
 MAX_DISTINCT = 20_000
 """And at so many different texts of a column."""
 READABLE = 0.9
@@ -104,6 +111,8 @@ class SheetProfile:
     columns: tuple[ColumnProfile, ...]
     rows: tuple[tuple[str, ...], ...] = field(repr=False, default=())
     """The first rows, to try keys on."""
+    total_header: str | None = None
+    """The column in which a few rows say that they are totals; they are not among the rows."""
 
 
 def profile_file(opened: OpenFile, countries: Mapping[str, str]) -> list[SheetProfile]:
@@ -157,42 +166,49 @@ def profile_sheet(sheet: Sheet, countries: Mapping[str, str]) -> SheetProfile | 
     header = find_header(sheet, Layout("any", Match(), read, "incident", "upsert", (), (), {}))
     if header is None:
         return None
-    counts, first, n_rows = _counted(sheet, header)
-    if n_rows == 0:
+    counted = _counted(sheet, header)
+    if counted.n_rows == 0:
         return None
     profiles = tuple(
-        profile_column(name, i, tags[i] if i < len(tags) else "", counter, n_rows, countries)
-        for i, (name, counter) in enumerate(zip(header.names, counts, strict=True))
+        profile_column(name, i, tags[i] if i < len(tags) else "", counter, counted.n_rows, countries)
+        for i, (name, counter) in enumerate(zip(header.names, counted.texts, strict=True))
     )
-    return SheetProfile(sheet.name, header, row, n_rows, profiles, tuple(first))
+    return SheetProfile(sheet.name, header, row, counted.n_rows, profiles, tuple(counted.first), counted.total_header)
 
 
-def _counted(sheet: Sheet, header: Header) -> tuple[list[Counter[str]], list[tuple[str, ...]], int]:
-    """The different texts of each column with how often each occurs, the first rows, and the number of rows."""
-    counts: list[Counter[str]] = [Counter() for _ in header.names]
-    n_rows = 0
-    first: list[tuple[str, ...]] = []
-    for columns, n in _cells(sheet, header):
-        n_rows += n
-        for counter, array in zip(counts, columns, strict=True):
-            if len(counter) < MAX_DISTINCT:
-                for entry in pc.value_counts(array).to_pylist():
-                    counter[entry["values"] or ""] += entry["counts"]
-            else:
-                counter[""] += 0
-        if len(first) < 20_000:
-            first.extend(zip(*(array.to_pylist() for array in columns), strict=True))
-        if n_rows >= SAMPLE_ROWS:
-            break
-    return counts, first, n_rows
+@dataclass
+class _Counted:
+    """The different texts of each column with how often each occurs; the first rows; where totals say that they are."""
+
+    texts: list[Counter[str]]
+    first: list[tuple[str, ...]] = field(default_factory=list)
+    n_rows: int = 0
+    total_header: str | None = None
 
 
-def _cells(sheet: Sheet, header: Header) -> Iterator[tuple[list[pa.Array], int]]:
+def _counted(sheet: Sheet, header: Header) -> _Counted:
+    counted = _Counted([Counter() for _ in header.names])
+
     def ignore(row: RaggedRow) -> None:
         """A draft is of the rows that fit; the check of it tells of the others."""
 
     for chunk in sheet.chunks(header, 50_000, ignore):
-        yield [pc.utf8_trim_whitespace(chunk.columns[name]) for name in header.names], len(chunk.row_numbers)
+        table = pa.table([pc.utf8_trim_whitespace(chunk.columns[name]) for name in header.names], list(header.names))
+        for name in header.names[:3]:
+            total = pc.fill_null(pc.match_substring_regex(table[name], TOTAL), False)
+            if (n := pc.sum(total).as_py() or 0) and n <= 5:
+                counted.total_header = counted.total_header or name
+                table = table.filter(pc.invert(total))
+        counted.n_rows += table.num_rows
+        for counter, column in zip(counted.texts, table.columns, strict=True):
+            if len(counter) < MAX_DISTINCT:
+                for entry in pc.value_counts(column).to_pylist():
+                    counter[entry["values"] or ""] += entry["counts"]
+        if len(counted.first) < KEY_ROWS:
+            counted.first.extend(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        if counted.n_rows >= SAMPLE_ROWS:
+            break
+    return counted
 
 
 def profile_column(
@@ -222,6 +238,8 @@ def profile_column(
         return _readable(filled, column, countries)
 
     if not filled:
+        return made("text")
+    if max(map(len, filled)) > 500:
         return made("text")
     if (part := share(Column("x", type="country"))) >= READABLE and any(c.isalpha() for c in "".join(filled)):
         return made("country", readable=part)
@@ -290,12 +308,17 @@ def _formats(
     filled: Mapping[str, int], kind: str, formats: tuple[str, ...], countries: Mapping[str, str]
 ) -> tuple[tuple[str, ...], float, bool]:
     """The fewest formats that read what any of them reads; the share they read; whether day and month are unclear."""
+    few = dict(list(filled.items())[:FEW])
+    if len(few) < len(filled) and _formats(few, kind, formats, countries)[1] < READABLE - 0.1:
+        return (), 0.0, False
     total = sum(filled.values())
     reads: dict[str, set[str]] = {}
     for form in formats:
         parse = cell_parser(Column("x", type=kind, formats=(form,)), countries)
         reads[form] = set()
         for text in filled:
+            if len(text) > LONGEST_DATE:
+                continue
             try:
                 parse(text)
                 reads[form].add(text)

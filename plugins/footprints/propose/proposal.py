@@ -39,7 +39,7 @@ class Proposal:
 def draft_file(path: Path, source: str, settings: Settings, lexicon: Lexicon) -> tuple[list[Draft], int]:
     """The drafts of a file's largest sheets, and its number of rows.
 
-    Raises DeliveryError where the file cannot be read, ConfigurationError where it holds no table.
+    Raises DeliveryError where the file cannot be read, ConfigurationError where no table of it fits one of ours.
     """
     countries = load_crosswalk(settings.expectations_dir / "countries.csv")
     opened = open_file(path, settings.max_unpacked_bytes)
@@ -49,10 +49,15 @@ def draft_file(path: Path, source: str, settings: Settings, lexicon: Lexicon) ->
     largest = profiles[0].n_rows * len(profiles[0].columns)
     chosen = [p for p in profiles[:MAX_SHEETS] if p.n_rows * len(p.columns) >= SMALL * largest]
     codes = load_codes(settings.expectations_dir / "codes.csv")
-    drafts = [
-        draft_sheet(profile, path.name, source, lexicon, codes, is_only_sheet=len(opened.sheets) == 1)
-        for profile in chosen
-    ]
+    drafts: list[Draft] = []
+    for profile in chosen:
+        try:
+            drafts.append(
+                draft_sheet(profile, path.name, source, lexicon, codes, is_only_sheet=len(opened.sheets) == 1)
+            )
+        except ConfigurationError:
+            if profile is chosen[-1] and not drafts:
+                raise
     return drafts, sum(profile.n_rows for profile in chosen)
 
 

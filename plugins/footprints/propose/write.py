@@ -45,7 +45,7 @@ def contract_text(names: Names, drafts: Iterable[Draft], n_rows: int) -> str:
         "# private until somebody decides otherwise: private, organization, organization-wide, authorization, public",
         "confidentiality: private",
         "# cadence: P1M    # how often it comes, an ISO 8601 duration",
-        "gate: {max_reject_share: 0.05}    # a file that loses more is held",
+        "gate: {max_reject_share: 0.2}    # a file that loses more is held",
         "",
         "layouts:",
     ]

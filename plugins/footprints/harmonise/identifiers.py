@@ -30,7 +30,7 @@ FORMS = str.maketrans("ىةٱ", "يها")
 """Arabic letters that are written one for the other."""
 CELL = re.compile(
     r"""
-    [\w.+-]+@[\w-]+\.[\w.-]+                                         # an e-mail address
+    [\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]+                               # an e-mail address ; bounded: long texts
     | (?<![\d.,-])(?:\+|00)\d(?:[\s().-]{0,3}\d){7,13}(?!\d)        # a phone number with its country
     | (?<!\d)\d{15}(?!\d)                                            # a device (IMEI)
     | (?<![\d.])-?\d{1,2}\.\d{4,}[,;\s]+-?\d{1,3}\.\d{4,}(?!\d)      # a place to within some metres

@@ -21,6 +21,7 @@ from footprints.propose.lexicon import (
     PAIRS,
     Lexicon,
     is_person,
+    is_unsure,
     score,
     why_sensitive,
 )
@@ -141,6 +142,9 @@ def draft_sheet(
     wide = _wide_months(usable)
     types = _population_types(usable, codes.get("population_type", {}))
     table, chosen, why_table = _choose_table(usable, lexicon, wide, types)
+    if table == "interview":
+        drop |= {c.header: "it may say where or who a person is" for c in usable if is_unsure(c)}
+        usable = [c for c in usable if c.header not in drop]
     maps: dict[str, CodeMap] = {}
     columns: list[DraftColumn] = []
     unpivot: Mapping[str, Any] | None = None

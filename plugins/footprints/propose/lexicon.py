@@ -10,25 +10,20 @@ from pathlib import Path
 
 from footprints.contracts import Contract
 from footprints.errors import ContractError
+from footprints.harmonise.folding import fold
+from footprints.harmonise.identifiers import holds_identifier, is_header_of_identifiers
 from footprints.propose.profile import ColumnProfile, plain_words, words
 from footprints.warehouse.tables import TABLES
 
 DATES = ("date", "datetime", "month")
 NUMBERS = ("integer", "number")
 
-SENSITIVE = re.compile(
-    r"\b(?:phone|telephone|tel|mobile|gsm|whatsapp|e ?mail|courriel|imei|device ?id|subscriber ?id|sim ?serial|sim ?id"
-    r"|username|first ?name|last ?name|surname|full ?name|family ?name|respondent ?name|nom (?:de famille|du repondant)"
-    r"|prenom|passport|passeport|id ?card|national ?id|case ?(?:no|number)|individual ?id|proges|gps|geopoint"
-    r"|address|adresse|birth|naissance|fingerprint|signature|photo)\b"
-    r"|phone ?number|case ?no|هاتف|الاسم|جواز|بريد"
-)
-"""Words of headers that speak of a person who can be found by the cell."""
 PERSON = re.compile(r"\b(?:enumerator|enum|enqueteur|enqueteuse|interviewer|surveyor|agent|collector)\b|باحث")
 """Words for who asked: hashed, because checks compare one with another."""
-E_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[a-z]{2,}", re.IGNORECASE)
-PHONE = re.compile(r"\+?[\d\s().-]{9,20}")
-IMEI = re.compile(r"\d{15}")
+LONG = 500
+"""Of a text, so many characters are looked at."""
+TELLING = 0.1
+"""A column tells of persons where so large a part of its cells do."""
 
 
 @dataclass(frozen=True)
@@ -75,25 +70,19 @@ def load_lexicon(path: Path, contracts: Iterable[Contract] = ()) -> Lexicon:
 
 def why_sensitive(profile: ColumnProfile) -> str | None:
     """Why a column may tell of a person, in words; None where nothing says so. Never names a cell."""
-    for text in words(profile):
-        if found := SENSITIVE.search(text):
-            return f"its header says {found.group()!r}"
-    if not profile.n_filled or profile.type in DATES or profile.type in ("year", "country", "coordinates"):
+    if is_header_of_identifiers(profile.header) and not is_unsure(profile):
+        return "its header is one of names, numbers or places of persons"
+    if not profile.n_filled or profile.type in (*DATES, "year", "country", "coordinates"):
         return None
-    for pattern, what in ((E_MAIL, "e-mail addresses"), (IMEI, "device numbers (IMEI)"), (PHONE, "telephone numbers")):
-        if pattern is E_MAIL:
-            hits = sum(n for text, n in profile.texts.items() if pattern.search(text))
-        else:
-            hits = sum(n for text, n in profile.texts.items() if pattern.fullmatch(text) and _is_dialled(text, profile))
-        if hits * 10 >= profile.n_filled * (1 if pattern is E_MAIL else 8):
-            return f"its cells look like {what}"
+    telling = sum(n for text, n in profile.texts.items() if holds_identifier(text[:LONG]))
+    if telling >= TELLING * profile.n_filled:
+        return "its cells look like e-mail addresses, telephone or device numbers, or exact positions"
     return None
 
 
-def _is_dialled(text: str, profile: ColumnProfile) -> bool:
-    """Whether a text has the digits of a telephone or a device; a number that one counts with begins otherwise."""
-    n_digits = sum(map(str.isdigit, text))
-    return n_digits >= 9 and (profile.type not in NUMBERS or n_digits == 15 or text.startswith(("+", "00")))
+def is_unsure(profile: ColumnProfile) -> bool:
+    """Whether a header tells of a person in an interview, and of an event or a place elsewhere."""
+    return fold(profile.header) in ("latitude", "longitude", "lat", "lon", "long", "name", "names", "nom", "noms")
 
 
 def is_person(profile: ColumnProfile) -> bool:

@@ -109,7 +109,7 @@ class Mapper:
         self.privacy_key = privacy_key.encode()
         self.form = survey.load_form(layout.survey.form) if layout.survey else None
         names = tuple(survey.rename_headers(header.names, self.form)) if self.form else header.names
-        tags = dict(zip(header.names, header.tags, strict=False))
+        tags = {n: str(hxl.parse(tag) or "") for n, tag in zip(header.names, header.tags, strict=False)}
         self.dropped = {n for n in header.names if _matches(layout.drop, n) or _matches(layout.drop, tags.get(n, ""))}
         self.hashed = {n for n in header.names if _matches(layout.hash, n) or _matches(layout.hash, tags.get(n, ""))}
         self.tags, self.names, self.rows_before_data = header.tags, names, header.rows_before_data
@@ -197,13 +197,22 @@ class Mapper:
         return column
 
     def _check_privacy(self) -> None:
-        """Raises ContractError where a column is to be read from a header that the contract says is never read."""
+        """Raises ContractError where a column is to be read from a header that the contract says is never read.
+
+        Raises DeliveryError where only the file's own HXL tag says so.
+        """
         dropped = {self.renamed[name] for name in self.dropped}
         for target, headers in self.from_headers.items():
-            if dropped & set(headers):
-                raise ContractError(
-                    f"{self.contract.source}: layout {self.layout.name}: {target} reads a header that privacy drops"
-                )
+            barred = sorted(dropped & set(headers))
+            if not barred:
+                continue
+            if self.tags and not any(_matches(self.layout.drop, name) for name in barred):
+                row, places = self.rows_before_data, [self.names.index(name) for name in barred]
+                cells = [f"{hxl.cell_name(place, row)}: {self.tags[place]}" for place in places]
+                raise DeliveryError("hxl.tags", row=row, problems=cells)
+            raise ContractError(
+                f"{self.contract.source}: layout {self.layout.name}: {target} reads a header that privacy drops"
+            )
 
     def _check_targets(self) -> None:
         """Raises ContractError where a column that the core table needs is not filled by the layout."""

@@ -220,3 +220,19 @@ def test_a_key_too_long_for_an_index_is_cut_and_hashed_and_still_tells_rows_apar
     assert len(set(keys)) == 3 and keys[2] == "short"
     assert all(len(key.encode()) <= 1000 for key in keys)
     assert keys == map_rows(rows).records["record_key"].to_pylist()
+
+
+@pytest.mark.parametrize("tag", ["#contact+phone", "# Contact + phone", "#contact/fr"])
+def test_privacy_may_name_a_tag_however_it_is_written(tag: str) -> None:
+    plain = mapper(("id", "day", "Tel"), drop=("#contact.*",), hash=("#date",))
+    header = Header(("id", "day", "Tel"), 2, ("#meta+id", "#date", tag))
+    told = Mapper(plain.contract, plain.layout, header, "secret")
+    assert (plain.dropped, plain.hashed) == (set(), set())
+    assert (told.dropped, told.hashed) == ({"Tel"}, {"day"})
+
+
+def test_a_column_that_is_read_and_that_its_tag_says_is_personal_holds_the_file() -> None:
+    plain = mapper(("id", "day"), drop=("#contact.*",))
+    with pytest.raises(DeliveryError) as caught:
+        Mapper(plain.contract, plain.layout, Header(("id", "day"), 2, ("#contact+code", "#date")), "secret")
+    assert (caught.value.rule, caught.value.parameters["problems"]) == ("hxl.tags", ["A2: #contact+code"])

@@ -366,7 +366,9 @@ def load(
         fixes.close_by_newer(raw, delivery.source_id, delivery.delivery_id, tables, key)
         if not examination.is_part:
             issues.extend(_compare_with_last(connection, delivery, examination))
-        issues.extend(places.report(connection, delivery.delivery_id, contract))
+        issues.extend(
+            places.report(connection, delivery.delivery_id, examination.layouts, show_values=contract.show_values)
+        )
     issues = by_gravity(issues)
     _supersede(connection, merges)
     counts = _counts(examination, merges)

@@ -15,7 +15,7 @@ from typing import Any
 from rapidfuzz import fuzz, process
 from sqlalchemy import Connection, Row, text
 
-from footprints.contracts import Contract
+from footprints.contracts import Layout
 from footprints.errors import ContractError
 from footprints.model import EXAMPLE_ROWS, Issue
 
@@ -138,11 +138,11 @@ def summary(connection: Connection, source_id: str | None = None) -> list[Row[An
     )
 
 
-def report(connection: Connection, delivery_id: int, contract: Contract) -> list[Issue]:
+def report(connection: Connection, delivery_id: int, layouts: Sequence[Layout], *, show_values: bool) -> list[Issue]:
     """What a delivery's receipt says of its places: those that no list knows, and names that several places have.
 
-    Only where a list of the country and level is there to look it up in; it says which. Names are shown where the
-    contract allows values to be shown; else the rows.
+    Only where a list of the country and level is there to look it up in; it says which. `layouts` are those that read
+    the delivery. Names are shown where `show_values` allows it; else the rows.
     """
     rows = connection.execute(
         text(
@@ -166,14 +166,14 @@ def report(connection: Connection, delivery_id: int, contract: Contract) -> list
     for row in rows:
         groups.setdefault((row.status, row.core_table, row.column_name), []).append(row)
     return [
-        _issue(connection, status, _header(contract, table, column), group, show=contract.show_values)
+        _issue(connection, status, _header(layouts, table, column), group, show=show_values)
         for (status, table, column), group in sorted(groups.items())
     ]
 
 
-def _header(contract: Contract, table: str, column: str) -> str:
-    """The partner's own header of a column, by the first layout that fills it."""
-    for layout in contract.layouts:
+def _header(layouts: Sequence[Layout], table: str, column: str) -> str:
+    """The partner's own header of a column, by the first of these layouts that fills it."""
+    for layout in layouts:
         if layout.table == table and any(c.target == column for c in layout.columns):
             return layout.header_of(column)
     return column
@@ -218,8 +218,13 @@ def _with_candidates(connection: Connection, rows: Sequence[Row[Any]]) -> list[U
     countries = sorted({row.country_code for row in rows if row.country_code})
     places = connection.execute(
         text(
-            "SELECT place_code, name, country_code, admin_level, parent_code, name_keys FROM core.place_dimension"
-            " WHERE country_code = ANY(:countries) AND admin_level > 0 ORDER BY place_code"
+            "SELECT c.code AS place_code, r.name, p.country_code, r.admin_level, r.parent_code, p.name_keys"
+            " FROM core.place p CROSS JOIN LATERAL"
+            " core.canonical_place(p.list_code, p.place_code, p.country_code, p.admin_level, p.name_keys) AS c (code)"
+            " CROSS JOIN LATERAL (SELECT name, admin_level, parent_code FROM core.place"
+            "   WHERE place_code = c.code AND country_code = p.country_code"
+            "   ORDER BY array_position(ARRAY['pcode', 'boundary', 'locality'], list_code), source_id LIMIT 1) r"
+            " WHERE p.country_code = ANY(:countries) AND p.admin_level > 0 ORDER BY 1, p.source_id, p.record_key"
         ),
         {"countries": countries},
     ).all()

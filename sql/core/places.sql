@@ -6,24 +6,29 @@
 CREATE OR REPLACE FUNCTION core.canonical_place(
     in_list text, in_code text, in_country text, in_level smallint, in_keys text[]
 ) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE
+-- Each call finds a row or two by index; the planner, where a list was just loaded and never analyzed, would read it all.
+SET enable_seqscan = off
 AS $$
-    SELECT CASE WHEN in_list = 'pcode' THEN in_code
-        ELSE coalesce(
-            (SELECT p.place_code FROM core.place AS p WHERE p.place_code = in_code AND p.list_code = 'pcode' LIMIT 1),
-            (
-                SELECT min(p.place_code)
-                FROM core.place AS p
-                WHERE
-                    p.name_keys && in_keys
-                    AND p.list_code = 'pcode'
-                    AND p.country_code = in_country
-                    AND p.admin_level = in_level
-                HAVING count(DISTINCT p.place_code) = 1
-            ),
-            in_code
-        )
-    END
+DECLARE
+    found text;
+BEGIN
+    IF in_list = 'pcode' OR EXISTS (
+        SELECT FROM core.place AS p WHERE p.place_code = in_code AND p.list_code = 'pcode'
+    ) THEN
+        RETURN in_code;
+    END IF;
+    SELECT min(p.place_code)
+    INTO found
+    FROM core.place AS p
+    WHERE
+        p.name_keys && in_keys
+        AND p.list_code = 'pcode'
+        AND p.country_code = in_country
+        AND p.admin_level = in_level
+    HAVING count(DISTINCT p.place_code) = 1;
+    RETURN coalesce(found, in_code);
+END
 $$;
 
 COMMENT ON FUNCTION core.canonical_place IS
@@ -36,6 +41,7 @@ CREATE OR REPLACE FUNCTION core.find_place(
     in_country text, in_level smallint, in_code text, in_place text, in_parent text
 ) RETURNS TABLE (place_code text, status text)
 LANGUAGE plpgsql STABLE
+SET enable_seqscan = off
 AS $$
 DECLARE
     place_name_key text := core.place_key(in_place);
@@ -43,12 +49,24 @@ DECLARE
     step text;
     best record;
     several boolean := false;
+    is_listed boolean;
 BEGIN
     IF in_country IS NULL THEN
         RETURN QUERY SELECT NULL::text, 'no_country';
         RETURN;
     END IF;
+    is_listed := EXISTS (
+        SELECT FROM core.place AS p
+        WHERE p.country_code = in_country AND p.admin_level > 0 AND (in_level IS NULL OR p.admin_level = in_level)
+    );
     FOREACH step IN ARRAY ARRAY['code', 'name', 'alias'] LOOP
+        CONTINUE WHEN step = 'name' AND NOT is_listed;
+        CONTINUE WHEN step = 'alias' AND NOT EXISTS (
+            SELECT FROM core.place_alias AS a WHERE a.country_code = in_country AND a.name_key = place_name_key
+        );
+        CONTINUE WHEN step = 'code' AND NOT EXISTS (
+            SELECT FROM core.place AS p WHERE p.place_code IN (upper(btrim(in_code)), upper(btrim(in_place)))
+        );
         WITH hit AS (
             SELECT p.*
             FROM core.place AS p
@@ -131,10 +149,7 @@ BEGIN
     END LOOP;
     IF several THEN
         RETURN QUERY SELECT NULL::text, 'ambiguous';
-    ELSIF EXISTS (
-        SELECT FROM core.place AS p
-        WHERE p.country_code = in_country AND p.admin_level > 0 AND (in_level IS NULL OR p.admin_level = in_level)
-    ) THEN
+    ELSIF is_listed THEN
         RETURN QUERY SELECT NULL::text, 'unknown';
     ELSE
         RETURN QUERY SELECT NULL::text, 'unlisted';

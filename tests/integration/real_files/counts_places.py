@@ -120,6 +120,15 @@ def letters_lost(root: Path) -> dict[str, int]:
     return {name: sum("ï¿½" in row[name] for row in rows) for name in ("PName1", "PName2", "ADM3_NAME")}
 
 
+def locality_names(root: Path) -> dict[str, set[str]]:
+    """Code of each Central African locality → its names, plainly folded."""
+    with (root / LOCALITIES).open(encoding="cp1252", newline="") as file:
+        return {
+            row["RowcaCode4"]: {plain(row[name]) for name in ("PName1", "PName2")} - {""}
+            for row in csv.DictReader(file)
+        }
+
+
 def codes(root: Path) -> dict[str, tuple[str, str, str]]:
     """P-code → country, level and parent."""
     return {

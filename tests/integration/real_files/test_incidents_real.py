@@ -338,7 +338,7 @@ def _load(connection: Connection, source: str, path: str) -> Delivery:
     assert delivery_id is not None
     delivery = replace(ledger.get(connection, delivery_id), sha256=f"{delivery_id:064d}")
     settings = Settings(gx_rows=0, privacy_key="key-of-the-tests")
-    loaded, issues = pipeline.load(connection, delivery, file, contract, settings)
+    loaded, issues, _ = pipeline.load(connection, delivery, file, contract, settings)
     connection.execute(text("DISCARD TEMP"))  # the stages, which otherwise go with the transaction
     assert loaded.state == "loaded", issues
     ledger.finish(

@@ -87,7 +87,7 @@ def load(connection: Connection, file: str, source: str) -> tuple[Delivery, list
     delivery_id = enrol(connection, LandedObject("tests", key, f"{next(_number)}", path.stat().st_size), "sweep")
     assert delivery_id is not None
     delivery = replace(ledger.get(connection, delivery_id), sha256=f"{delivery_id:064d}")
-    loaded, issues = pipeline.load(
+    loaded, issues, _ = pipeline.load(
         connection, delivery, path, contract, Settings(gx_rows=0, privacy_key=SecretStr("key-of-the-tests"))
     )
     connection.execute(text("DISCARD TEMP"))  # the stages, which otherwise go with the transaction
@@ -224,3 +224,20 @@ def test_lists_that_name_one_place_agree_on_it(connection: Connection) -> None:
     by_code = {row.place_code: row for row in dimension}
     assert sorted(by_code["TCD07"].other_codes) == ["TCD007", "TD07"]
     assert by_code["LY01"].name_ar == "الشرق"
+
+
+def test_villages_are_found_in_the_list_of_localities_and_the_receipt_names_the_files_own_column(
+    connection: Connection,
+) -> None:
+    load(connection, counts.LOCALITIES, "ocha-cod")
+    _, issues = load(connection, "iom-dtm/DTM_Rd7_avril_2019.csv", "iom-dtm")
+    assert {i.column for i in issues if i.rule.startswith("place.")} == {"_Village"}
+    names = counts.locality_names(PARTNERS)
+    found = matches(connection, "iom-dtm", "provider_place")
+    assert {match.status for match in found} == {"name", "unknown", "ambiguous"}
+    for match in found:
+        having = {code for code, known in names.items() if counts.plain(match.provider_place) in known}
+        if match.status == "name":
+            assert match.place_code in having
+        elif match.status == "ambiguous":
+            assert len(having) > 1

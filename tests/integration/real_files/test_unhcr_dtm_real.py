@@ -104,7 +104,7 @@ def load(connection: Connection, file: str, source: str) -> tuple[Delivery, list
     delivery_id = enrol(connection, LandedObject("tests", key, f"{next(_number)}", path.stat().st_size), "sweep")
     assert delivery_id is not None
     delivery = replace(ledger.get(connection, delivery_id), sha256=f"{delivery_id:064d}")
-    loaded, issues = pipeline.load(
+    loaded, issues, _ = pipeline.load(
         connection, delivery, path, contract, Settings(gx_rows=0, privacy_key=SecretStr("key-of-the-tests"))
     )
     connection.execute(text("DISCARD TEMP"))  # the stages, which otherwise go with the transaction

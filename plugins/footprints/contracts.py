@@ -158,6 +158,10 @@ class Survey:
     route: Route | None = None
 
 
+PSEUDO = ("_file", "_name", "_value")
+"""What a column may be read from that is no header of the file: its name, the header of a wide row's cell, the cell."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """One form that the files of a source take."""
@@ -184,7 +188,7 @@ class Layout:
     def header_of(self, target: str) -> str:
         """The partner's header of a column of ours, as messages name it; ours, without its mark, where it has none."""
         column = next((c for c in self.columns if c.target == target), None)
-        names = [] if column is None else [n for n in (*column.source, *column.any_of) if not n.startswith("_")]
+        names = [] if column is None else [n for n in (*column.source, *column.any_of) if n not in PSEUDO]
         return names[0] if names else target.removeprefix("_")
 
 

@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from footprints import cli_partner, cli_review, cli_stack
+from footprints import cli_partner, cli_review, cli_stack, cli_surveys
 from footprints.errors import ConfigurationError, FootprintsError, NotFoundError
 from footprints.settings import settings
 
@@ -32,6 +32,7 @@ app = typer.Typer(
 cli_stack.register(app)
 cli_partner.register(app)
 cli_review.register(app)
+cli_surveys.register(app)
 
 # Where nobody watches (a pipe, a log) there is no width to keep to.
 out = Console(width=None if sys.stdout.isatty() else 160)

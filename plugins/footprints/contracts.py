@@ -17,6 +17,7 @@ import yaml
 
 from footprints.errors import ContractError, NotFoundError
 from footprints.feeds.plan import Feed, parse_feed
+from footprints.harmonise import xlsform
 from footprints.harmonise.countries import load_crosswalk, m49_codes, read_codes
 from footprints.harmonise.folding import fold
 from footprints.model import Language
@@ -145,13 +146,15 @@ class Route:
 
 @dataclass(frozen=True)
 class Survey:
-    """How a Kobo or ODK export becomes interviews: the form's folder, the consent question, sheets of repeats.
+    """How a Kobo or ODK export becomes interviews: the form, the consent question, sheets of repeats.
 
     `codes` are the choices that mean "don't know", "refused" and "other".
+    `form` is a folder with the sheets of an XLSForm as CSV, or an XLSForm; None where none is kept with the contract:
+    the columns of the export are then its questions. `consent_column` is None only for files of repeats.
     """
 
-    form: Path
-    consent_column: str
+    form: Path | None
+    consent_column: str | None
     consent_yes: tuple[str, ...]
     repeats: Mapping[str, Mapping[str, str]]
     codes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: DOUBTFUL_CODES)
@@ -184,6 +187,8 @@ class Layout:
     unknown_columns: Literal["refuse", "drop", "keep"] = "drop"
     survey: Survey | None = None
     also: bool = False
+    corrects: str | None = None
+    """The survey that a cleaning log speaks of."""
 
     def header_of(self, target: str) -> str:
         """The partner's header of a column of ours, as messages name it; ours, without its mark, where it has none."""
@@ -283,8 +288,23 @@ def load_contract(directory: Path) -> Contract:
     )
 
 
+def _completed(path: Path, where: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """A layout with what its table implies: the columns of an XLSForm's sheets, the survey that a log corrects."""
+    if entry["table"] in ("form_question", "form_choice"):
+        preset = xlsform.default_layout(entry["table"])
+        entry = preset | entry | {"columns": preset["columns"] | entry.get("columns", {})}
+    if ("corrects" in entry) != (entry["table"] == "correction"):
+        raise ContractError(f"{path}: {where}.corrects: goes with the table correction, and it with that")
+    if entry["table"] == "interview" and "consent" not in entry.get("survey", {"consent": None}):
+        raise ContractError(f"{path}: {where}.survey.consent: interviews need the question of consent")
+    if "corrects" in entry:
+        entry = entry | {"columns": entry["columns"] | {"corrects_source": {"value": entry["corrects"]}}}
+    return entry
+
+
 def _layout(path: Path, index: int, entry: dict[str, Any]) -> Layout:
     where = f"layouts.{index}"
+    entry = _completed(path, where, entry)
     columns = tuple(_column(path, f"{where}.columns.{target}", target, c) for target, c in entry["columns"].items())
     targets = {column.target for column in columns} | ({"age_group", "round_code"} if "survey" in entry else set())
     for key in entry["record_key"]:
@@ -321,16 +341,17 @@ def _layout(path: Path, index: int, entry: dict[str, Any]) -> Layout:
         hash=tuple(entry.get("privacy", {}).get("hash", ())),
         unknown_columns=entry.get("unknown_columns", "drop"),
         survey=Survey(
-            form=path.parent / survey["form"],
-            consent_column=survey["consent"]["column"],
-            consent_yes=tuple(survey["consent"]["yes"]),
+            form=path.parent / survey["form"] if "form" in survey else None,
+            consent_column=survey.get("consent", {}).get("column"),
+            consent_yes=tuple(survey.get("consent", {}).get("yes", ())),
             repeats=survey.get("repeats", {}),
             codes={**DOUBTFUL_CODES, **_with_tuples(survey.get("codes", {}))},
             route=_route(path, f"{where}.survey.route", survey["route"]) if "route" in survey else None,
         )
-        if survey
+        if survey is not None
         else None,
         also=entry.get("also", False),
+        corrects=entry.get("corrects"),
     )
 
 

@@ -21,6 +21,7 @@ from footprints import recognise
 from footprints.contracts import Contract, Layout, Read
 from footprints.errors import DeliveryError
 from footprints.harmonise import interviews, survey
+from footprints.harmonise.derive import derivation
 from footprints.harmonise.folding import fold
 from footprints.harmonise.mapping import Finding, Mapped, Mapper, to_frame
 from footprints.model import (
@@ -350,11 +351,11 @@ def members_read(parts: Iterable[Part]) -> list[str]:
 def _survey_header(sheet: Sheet, layout: Layout) -> Header | None:
     """The header of a survey export, whose names may carry groups or be labels; Kobo's row of labels is no data."""
     assert layout.survey is not None
-    form = survey.load_form(layout.survey.form)
     anywhere = replace(layout, match=replace(layout.match, headers=(), not_headers=()))
     header = find_header(sheet, anywhere)
     if header is None:
         return None
+    form = survey.form_for(layout.survey.form, header.names)
     names = survey.rename_headers(header.names, form)
     if not {fold(h) for h in layout.match.headers} <= {fold(name) for name in names}:
         return None
@@ -426,6 +427,8 @@ def _examine_parts(
         sink.records(records, numbers)
         _reject_ragged(ragged, examination, sink)
     _reject_ragged(ragged, examination, sink)
+    for mapper in mappers:
+        examination.issues.extend(mapper.found_deriving())
     if n_skipped := sum(mapper.n_skipped for mapper in mappers):
         examination.issues.append(Issue("rows.skipped", "note", parameters={"n": n_skipped}))
     examination.profiles[layout.name] = profiler.finish()
@@ -550,7 +553,9 @@ def _chunks(array: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
 
 def _mapper(piece: Part, opened: OpenFile, file_name: str, contract: Contract, privacy_key: str) -> Mapper:
     name = original_name(piece.sheet.member) or file_name
-    return Mapper(contract, piece.layout, piece.header, privacy_key, _repeats(opened, piece), name)
+    derived = derivation(contract, piece.layout, piece.header, opened)
+    header = derived.header if derived is not None else piece.header
+    return Mapper(contract, piece.layout, header, privacy_key, _repeats(opened, piece), name, derived)
 
 
 def _offset(piece: Part, examination: Examination) -> int:
@@ -578,7 +583,9 @@ def _mapped(
         chunk_rows = rows_in_a_chunk(settings.chunk_rows, len(piece.header.names))
         for chunk in sheet.chunks(piece.header, chunk_rows, on_ragged):
             numbered = replace(chunk, row_numbers=chunk.row_numbers + offset) if offset else chunk
-            yield mapper, mapper.map(mapper.keep_rows(numbered))
+            kept = mapper.keep_rows(numbered)
+            if len(kept.row_numbers) or mapper.derived is None:
+                yield mapper, mapper.map(kept)
 
 
 def _reject_ragged(ragged: deque[tuple[str, RaggedRow]], examination: Examination, sink: Sink) -> None:
@@ -616,6 +623,8 @@ def _unread_sheets(opened: OpenFile, parts: list[Part]) -> list[str]:
     repeats = {
         fold(where["sheet"]) for part in parts if part.layout.survey for where in part.layout.survey.repeats.values()
     }
+    if any(part.layout.table in ("form_question", "form_choice") for part in parts):
+        repeats.add("settings")
     read = {id(part.sheet) for part in parts}
     return [
         sheet.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ from footprints.receipts.answers import Answer
 from footprints.settings import Settings
 from footprints.storage import Store
 from footprints.trends import load_trends
-from footprints.warehouse import interview_checks
+from footprints.warehouse import corrections, interview_checks
 from footprints.warehouse.engine import driver, engine
 from footprints.warehouse.load import Merge, Stage, Version, copy_rejects
 from footprints.warehouse.reference import sync_source
@@ -276,7 +276,7 @@ def _take_back(connection: Connection, delivery: Delivery, store: Store, setting
         text("SELECT as_of IS NOT NULL FROM meta.delivery WHERE delivery_id = :id"), {"id": delivery.delivery_id}
     ).scalar()
     if was_loaded:
-        lock_source(connection, delivery.source_id)
+        lock_with_corrected(connection, delivery.source_id, settings)
         _reload(connection, delivery, store, settings)
 
 
@@ -333,7 +333,7 @@ def load(
     if any(issue.severity == "hold" for issue in issues):
         held = Counts(rows_read=examination.rows_read, rows_rejected=examination.rows_read)
         return replace(delivery, state="quarantined", counts=held, as_of=None), issues, examination
-    lock_source(connection, delivery.source_id)
+    lock_sources(connection, {delivery.source_id, *corrections.surveys_corrected_by(contract)})
     # Another worker may have loaded the same bytes while this one read them.
     if (first := _same_bytes(connection, delivery)) is not None:
         return _as_duplicate(connection, delivery, first), [], None
@@ -361,6 +361,9 @@ def load(
         issues.extend(merge.issues)
     issues.extend(_merge_notes(merges))
     if not quietly:
+        # A source that is loaded anew as a whole is settled once, at its end.
+        corrections.settle_all(raw, contract, settings.sql_dir, delivery.delivery_id)
+        issues.extend(_told_of_corrections(raw, delivery, examination))
         tables = [stage.layout.table for stage in sink.stages]
         key = settings.need("privacy_key")
         fixes.close_by_newer(raw, delivery.source_id, delivery.delivery_id, tables, key)
@@ -390,6 +393,28 @@ def _close_fixed(
     references = returned.references if returned is not None else {}
     key = settings.need("privacy_key")
     fixes.close(raw, delivery.source_id, delivery.delivery_id, staged, references, key)
+
+
+def _told_of_corrections(raw: psycopg.Connection[Any], delivery: Delivery, examination: Examination) -> Iterator[Issue]:
+    tables = {layout.table for layout in examination.layouts}
+    if "correction" in tables:
+        yield from corrections.told_of_log(raw, delivery.delivery_id)
+    if "interview" in tables:
+        yield from corrections.told_of_survey(raw, delivery.source_id)
+
+
+def lock_sources(connection: Connection, source_ids: Collection[str]) -> None:
+    """Serialises the merges of several sources, always in the same order, so that nobody waits for each other."""
+    for source_id in sorted(source_ids):
+        lock_source(connection, source_id)
+
+
+def lock_with_corrected(connection: Connection, source_id: str, settings: Settings) -> None:
+    """Serialises the merges of a source and of the surveys that its cleaning logs correct."""
+    surveys: set[str] = set()
+    if (settings.expectations_dir / source_id / "contract.yaml").exists():
+        surveys = corrections.surveys_corrected_by(find_contract(settings.expectations_dir, source_id))
+    lock_sources(connection, {source_id, *surveys})
 
 
 def lock_source(connection: Connection, source_id: str) -> None:

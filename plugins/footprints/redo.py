@@ -21,8 +21,8 @@ from footprints.receipts.answers import Answer
 from footprints.settings import Settings
 from footprints.storage import Store
 from footprints.trends import TOUCH, checksum, load_trends, refresh
-from footprints.warehouse import reference
-from footprints.warehouse.engine import engine
+from footprints.warehouse import corrections, reference
+from footprints.warehouse.engine import driver, engine
 from footprints.warehouse.load import EVENT_PARTITIONS
 from footprints.warehouse.tables import TABLES
 
@@ -51,7 +51,7 @@ def withdraw(delivery_id: int, settings: Settings) -> Delivery:
     """
     store = Store(settings)
     with engine(settings.need("warehouse_url")).begin() as connection:
-        pipeline.lock_source(connection, ledger.get(connection, delivery_id).source_id)
+        pipeline.lock_with_corrected(connection, ledger.get(connection, delivery_id).source_id, settings)
         delivery = ledger.get(connection, delivery_id)
         if delivery.state not in ("loaded", "superseded"):
             raise FootprintsError(
@@ -89,9 +89,10 @@ def reload_source(
 ) -> int:
     """Empties what a source has in core and loads its deliveries again from the archive, in the caller's transaction.
 
-    The caller holds the source's lock. Returns how many deliveries were loaded. `because_of` is the delivery that
-    touched the partitions, for the record; None where trend tables are refreshed in full anyway. `quietly` leaves
-    rejects and results of checks as they are; where they were lost with the ledger, they are written again.
+    The caller holds the source's lock, and those of the surveys that it corrects. Returns how many deliveries were
+    loaded. `because_of` is the delivery that touched the partitions, for the record; None where trend tables are
+    refreshed in full anyway. `quietly` leaves rejects and results of checks as they are; where they were lost with the
+    ledger, they are written again.
     """
     if because_of is not None:
         for trend in load_trends(settings.sql_dir):
@@ -106,6 +107,12 @@ def reload_source(
                     trend=trend.name, partition=trend.partition, delivery=f"{int(because_of)}::bigint"
                 )
                 connection.execute(text(TOUCH.format(select=linked.replace("::", "\\:\\:"))), {"source": source_id})
+    corrected = set(
+        connection.execute(
+            text("SELECT DISTINCT corrects_source FROM core.correction WHERE source_id = :source"),
+            {"source": source_id},
+        ).scalars()
+    )
     for table in TABLES:
         connection.execute(text(f"DELETE FROM core.{table} WHERE source_id = :source"), {"source": source_id})
     for table in ("snapshot", "refused_consent"):
@@ -120,9 +127,8 @@ def reload_source(
             {"source": source_id},
         ).scalars()
     )
-    contract = find_contract(settings.expectations_dir, source_id) if ids else None
+    contract = find_contract(settings.expectations_dir, source_id)
     for delivery_id in sorted(ids):
-        assert contract is not None
         delivery = ledger.get(connection, delivery_id)
         progress(f"{source_id}: {delivery.object_key.rsplit('/', 1)[-1]}")
         with scratch.folder() as folder:
@@ -138,6 +144,7 @@ def reload_source(
                 ),
                 {"id": delivery_id, "reason": reason},
             )
+    corrections.settle_all(driver(connection), contract, settings.sql_dir, because_of, corrected)
     changed = fixes.changed(before, fixes.closings(connection, source_id))
     pipeline.answer_again(connection, changed - {because_of or 0}, store, settings)
     return len(ids)
@@ -199,8 +206,9 @@ def rebuild(settings: Settings, progress: Callable[[str], None] = lambda text: N
         sources = connection.execute(
             text("SELECT DISTINCT source_id FROM meta.delivery WHERE state IN ('loaded', 'superseded') ORDER BY 1")
         ).scalars()
-        for source_id in list(sources):
-            pipeline.lock_source(connection, source_id)
+        rebuilt = list(sources)
+        pipeline.lock_sources(connection, rebuilt)
+        for source_id in rebuilt:
             n_deliveries += reload_source(
                 connection, source_id, settings, store, quietly=not is_empty, progress=progress
             )

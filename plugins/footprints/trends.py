@@ -67,6 +67,8 @@ class TrendTable:
     select: str
     checks: tuple[tuple[str, str], ...]
     depends_on: tuple[str, ...]
+    reads: str
+    """Where records count as they stand now: the core table, or a view of it with corrections."""
 
     def definition(self) -> str:
         """SHA-256 over what defines the figures; when it changes, the whole table is computed anew."""
@@ -143,7 +145,7 @@ def _trend_table(directory: Path, name: str, entry: Any) -> TrendTable:
 
     if not isinstance(entry, dict):
         raise refuse("", "expected a mapping")
-    known = {"core_table", "partition", "touched", "depends_on", "checks"}
+    known = {"core_table", "reads", "partition", "touched", "depends_on", "checks"}
     for key in entry.keys() - known:
         raise refuse(str(key), f"unknown key; known are {', '.join(sorted(known))}")
     for key in ("core_table", "partition", "touched", "checks"):
@@ -172,6 +174,7 @@ def _trend_table(directory: Path, name: str, entry: Any) -> TrendTable:
         select=select,
         checks=tuple((check, read("checks", directory / "checks" / f"{check}.sql")) for check in entry["checks"]),
         depends_on=tuple(entry.get("depends_on", ())),
+        reads=entry["reads"] if "reads" in entry else entry["core_table"],
     )
 
 
@@ -367,7 +370,7 @@ def _swap(
 
     if is_full:
         touched, where = "true", "true"
-        partitions = f"ARRAY(SELECT DISTINCT {trend.partition} FROM core.{_identifier(trend.core_table)})"
+        partitions = f"ARRAY(SELECT DISTINCT {trend.partition} FROM core.{_identifier(trend.reads)})"
     else:
         touched = touched_predicate(trend.column, trend.kind, keys)
         partitions = f"CAST(ARRAY[{', '.join(_literal(key) for key in keys)}] AS text[])"

@@ -14,7 +14,7 @@ facts AS (
         interview_country_code AS partition_key,
         to_char(interview_date, 'YYYY') AS period,
         count(*) AS n
-    FROM core.interview
+    FROM core.interview_current
     WHERE :touched
     GROUP BY interview_country_code, to_char(interview_date, 'YYYY')
 )

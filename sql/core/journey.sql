@@ -11,7 +11,7 @@ SELECT
     a.key AS question_code,
     q.theme,
     v.answer
-FROM core.interview AS i
+FROM core.interview_current AS i
 CROSS JOIN LATERAL jsonb_each(i.answers) AS a (key, value)
 CROSS JOIN
     LATERAL (
@@ -50,7 +50,7 @@ SELECT
     coalesce(
         array(SELECT e.code FROM jsonb_array_elements_text(s.stop -> 'stop_incidents') AS e (code)), ARRAY[]::text[]
     ) AS incident_codes
-FROM core.interview AS i
+FROM core.interview_current AS i
 CROSS JOIN LATERAL jsonb_array_elements(i.stops) WITH ORDINALITY AS s (stop, stop_number);
 
 COMMENT ON VIEW core.journey_stop IS 'Stops of the journeys told in the interviews, one row per stop, in the order told.';

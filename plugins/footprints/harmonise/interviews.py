@@ -22,7 +22,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from footprints.contracts import Survey
-from footprints.harmonise.survey import META_TYPES, Form, Question
+from footprints.harmonise.survey import Form, Question
+from footprints.harmonise.xlsform import META_TYPES
 
 TEXT = pa.large_string()
 NUMBERS = ("integer", "decimal", "range")

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,11 +18,12 @@ import pyarrow.compute as pc
 
 from footprints.contracts import Column, Contract, Layout, UnpivotColumn
 from footprints.errors import ContractError, DeliveryError
-from footprints.harmonise import interviews, survey
+from footprints.harmonise import interviews, skiplogic, survey
+from footprints.harmonise.derive import Derivation
 from footprints.harmonise.folding import fold
 from footprints.harmonise.identifiers import holds_identifier, is_header_of_identifiers
 from footprints.harmonise.values import ARROW_TYPES, Parsed, UnreadableError, cell_parser, parse_column
-from footprints.model import Issue, Severity
+from footprints.model import EXAMPLE_ROWS, Issue, Severity
 from footprints.readers import hxl
 from footprints.readers.table import Chunk, Header
 from footprints.warehouse.tables import TABLES
@@ -88,7 +89,7 @@ class Mapper:
     """Maps the chunks of one sheet.
 
     `header` is the sheet's, `repeats` the other sheets of a survey, by name of the repeat, `file_name` what the partner
-    called the file.
+    called the file, `derived` what gives the columns that no row has alone (`derive`); `header` is then its header.
     Raises DeliveryError where columns that the layout cannot do without are missing, or forbidden ones are there.
     """
 
@@ -100,18 +101,19 @@ class Mapper:
         privacy_key: str,
         repeats: Mapping[str, pd.DataFrame] | None = None,
         file_name: str = "",
+        derived: Derivation | None = None,
     ) -> None:
         self.contract = contract
         self.file_name = file_name
         self.layout = layout
         self.table = TABLES[layout.table]
-        self.repeats = repeats or {}
+        self.derived = derived
         self.privacy_key = privacy_key.encode()
-        self.form = survey.load_form(layout.survey.form) if layout.survey else None
-        names = tuple(survey.rename_headers(header.names, self.form)) if self.form else header.names
         tags = {n: str(hxl.parse(tag) or "") for n, tag in zip(header.names, header.tags, strict=False)}
         self.dropped = {n for n in header.names if _matches(layout.drop, n) or _matches(layout.drop, tags.get(n, ""))}
         self.hashed = {n for n in header.names if _matches(layout.hash, n) or _matches(layout.hash, tags.get(n, ""))}
+        self.form = self._form(header.names)
+        names = tuple(survey.rename_headers(header.names, self.form)) if self.form else header.names
         self.tags, self.names, self.rows_before_data = header.tags, names, header.rows_before_data
         self.headers = {fold(name): name for name in reversed(names)}
         self.renamed = dict(zip(header.names, names, strict=True))
@@ -127,6 +129,43 @@ class Mapper:
         self._check_privacy()
         self._check_targets()
         self.notes = self._check_headers(names)
+        self.repeats = {name: self._private_sheet(frame) for name, frame in (repeats or {}).items()}
+        self.logic = self._skip_logic(names)
+
+    def _form(self, headers: Iterable[str]) -> survey.Form | None:
+        """The form of a survey; what its headers tell where none is kept with the contract."""
+        if self.layout.survey is None:
+            return None
+        return survey.form_for(self.layout.survey.form, (h for h in headers if h not in self.dropped))
+
+    def _skip_logic(self, names: Iterable[str]) -> skiplogic.SkipLogic | None:
+        """The rules of the form that answers are held against; None where there is no form."""
+        spec = self.layout.survey
+        if self.form is None or spec is None or spec.form is None:
+            return None
+        dropped = {self.renamed[name] for name in self.dropped}
+        columns: dict[str | None, Collection[str]] = {None: [name for name in names if name not in dropped]}
+        for name, frame in self.repeats.items():
+            columns[name] = survey.rename_headers([str(c) for c in frame.columns], self.form)
+        logic = skiplogic.SkipLogic.of(self.form, columns, {self.renamed[name] for name in self.hashed})
+        if logic.unknown:
+            self.notes.append(Issue("form.condition_unchecked", "note", parameters={"questions": list(logic.unknown)}))
+        return logic
+
+    def _private_sheet(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The sheet of a repeat as `_private` leaves the main one."""
+        out: dict[str, list[str | None]] = {}
+        for column in frame.columns:
+            name = str(column)
+            if _matches(self.layout.drop, name):
+                continue
+            cells = [self._cell(cell) for cell in frame[column].to_list()]
+            out[name] = [self._hash(cell) for cell in cells] if _matches(self.layout.hash, name) else cells
+        return pd.DataFrame(out, dtype=object)
+
+    def _cell(self, cell: str | None) -> str | None:
+        """A cell of a survey, None where it holds one of the contract's words for nothing."""
+        return None if cell is None or cell.strip() in self.layout.read.null_values else cell
 
     def _find(self, name: str) -> str | None:
         """The header of this file that a contract names, by its text or, where the file is tagged, by its HXL tag."""
@@ -221,7 +260,7 @@ class Mapper:
             if column.type == "count" and f"{column.target}_low" in self.table.columns:
                 filled |= {f"{column.target}_low", f"{column.target}_high", "is_withheld"}
         if self.layout.survey is not None:
-            filled |= {"answers", "age_group", *self.layout.survey.repeats}
+            filled |= {"answers", "age_group", "repeats", *self.layout.survey.repeats}
         if unfilled := sorted(self.table.required - set(self.table.defaults) - filled):
             raise ContractError(
                 f"{self.contract.source}: layout {self.layout.name}: core.{self.table.name} needs {', '.join(unfilled)}"
@@ -270,13 +309,15 @@ class Mapper:
             missing += [header for header in taken if self._find(header) is None]
         if fatal:
             raise DeliveryError("columns.missing", columns=sorted(set(fatal)))
-        used = {h for headers in self.from_headers.values() for h in headers}
+        used_by_columns = {h for headers in self.from_headers.values() for h in headers}
+        used = set(used_by_columns)
         used |= {h for entry in self.unpivoted for h in (entry.header, *entry.take.values())}
         used |= {h for h, _ in self.skip if h is not None}
         if self.form is not None and self.layout.survey is not None:
             used |= {name for name in names if name.split("/")[0] in self.form.questions}
             used |= {where["index"] for where in self.layout.survey.repeats.values()}
-            used.add(self.layout.survey.consent_column)
+            used |= {c for c in (self.layout.survey.consent_column,) if c is not None}
+        used |= self.derived.used if self.derived is not None else set()
         unused = [name for name in names if name not in used]
         known = {self.renamed[name] for name in self.dropped | self.hashed}
         if self.layout.unknown_columns == "refuse" and (unexpected := [name for name in unused if name not in known]):
@@ -288,6 +329,10 @@ class Mapper:
             notes += self._keep(unused)
         elif unused:
             notes.append(Issue("columns.dropped", "note", parameters={"columns": unused}))
+        if self.layout.survey is not None and self.layout.survey.form is None and self.form is not None:
+            asked = {code: question for code, question in self.form.questions.items() if code not in used_by_columns}
+            if identifying := sorted(code for code, question in asked.items() if question.is_sensitive):
+                notes.append(Issue("columns.identifying", "note", parameters={"columns": identifying}))
         return notes
 
     def _keep(self, unused: list[str]) -> list[Issue]:
@@ -306,8 +351,21 @@ class Mapper:
             notes.append(Issue("columns.private", "note", parameters={"columns": sorted(private)}))
         return notes
 
+    def found_deriving(self) -> list[Issue]:
+        """What was found while columns were derived, once all rows were seen."""
+        if self.derived is None:
+            return []
+        self.derived.finish()
+        self.n_skipped += self.derived.n_skipped
+        return [
+            Issue(n.rule, n.severity, n.column, len(n.rows), tuple(n.rows[:EXAMPLE_ROWS]), dict(n.parameters))
+            for n in self.derived.notes
+        ]
+
     def keep_rows(self, chunk: Chunk) -> Chunk:
-        """The chunk without the rows that the contract says are no data (totals, footnotes)."""
+        """The chunk, with derived columns, without the rows that the contract says are no data (totals, footnotes)."""
+        if self.derived is not None:
+            chunk = self.derived.chunk(chunk)
         if not self.skip:
             return chunk
         by_name = {self.renamed.get(name, name): cells for name, cells in chunk.columns.items()}
@@ -340,7 +398,7 @@ class Mapper:
                 arrays[column.target] = _sum([arrays[part] for part in column.sum])
         if assembled is not None:
             frame = assembled.frame
-            for name in frame.columns:
+            for name in (column for column in frame.columns if column in self.table.columns):
                 arrays[name] = pa.array(frame[name].to_list(), TEXT)
         if self.kept:
             arrays[EXTRA] = pc.take(self._extra(texts, n, findings), pa.array(row_of))
@@ -391,7 +449,8 @@ class Mapper:
         spec = self.layout.survey
         if self.form is None or spec is None:
             return None
-        main = survey.normalise(pd.DataFrame({name: cells.to_pylist() for name, cells in texts.items()}), self.form)
+        cells_by_name = {name: [self._cell(cell) for cell in cells.to_pylist()] for name, cells in texts.items()}
+        main = survey.normalise(pd.DataFrame(cells_by_name, dtype=object), self.form)
         for name in main.columns:
             texts[name] = pa.array(main[name].where(main[name].notna(), None).to_list(), TEXT)
         mapped = {header for headers in self.from_headers.values() for header in headers}
@@ -400,14 +459,19 @@ class Mapper:
             self.repeats,
             self.form,
             {
-                "consent": {"column": spec.consent_column, "yes": list(spec.consent_yes)},
+                "consent": spec.consent_column and {"column": spec.consent_column, "yes": list(spec.consent_yes)},
                 "repeats": spec.repeats,
                 "age": next(iter(self.from_headers.get("age", [])), "age"),
             },
             mapped,
+            self.logic,
+            tuple(self.table.columns),
         )
         findings.append(Finding("consent.none", "reject", spec.consent_column, np.asarray(result.no_consent)))
+        needed = {h for column in self.columns if column.required for h in self.from_headers[column.target]}
         for issue in result.issues:
+            if issue.rule == "answer.missing" and issue.column in needed:  # said by the contract already
+                continue
             severity: Severity = "reject" if issue.severity == "reject" else "flag"
             findings.append(Finding(issue.rule, severity, issue.column, np.asarray(issue.mask)))
         return result

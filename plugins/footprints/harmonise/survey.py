@@ -14,17 +14,20 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from footprints.errors import ContractError
+from footprints.errors import ContractError, DeliveryError
+from footprints.harmonise import skiplogic, xlsform
+from footprints.harmonise.xlsform import META_TYPES
+
+if TYPE_CHECKING:
+    from footprints.readers.table import Sheet
 
 LANGUAGES = ("en", "fr", "ar")
-META_TYPES = frozenset({"start", "end", "today", "deviceid", "username", "phonenumber", "audit", "background-audio"})
-STRUCTURE_TYPES = frozenset({"begin_group", "end_group", "begin_repeat", "end_repeat", "note"})
 AGE_GROUPS = ((0, 11), (12, 17), (18, 24), (25, 34), (35, 49))
 OLDEST = 50
 NO_AGE = "unknown"
@@ -45,6 +48,8 @@ class Question:
     groups: tuple[str, ...]
     repeat: str | None
     is_sensitive: bool
+    group_relevant: tuple[str, ...] = ()
+    is_required: bool = False
 
     @property
     def has_answer(self) -> bool:
@@ -58,6 +63,8 @@ class Form:
 
     questions: Mapping[str, Question]
     choices: Mapping[str, Mapping[str, Mapping[str, str]]]
+    is_open: bool = False
+    """Whether it is only what the headers of an export tell (`open_form`)."""
 
     def multiple(self, code: str) -> bool:
         """Whether a question of that code exists and takes several choices."""
@@ -94,53 +101,150 @@ def fold(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip().casefold()
 
 
-def load_form(directory: Path) -> Form:
-    """The form whose `survey.csv` and `choices.csv` (sheets of an XLSForm as CSV) stand in `directory`.
+MAX_FORM_BYTES = 200 * 1024 * 1024
+"""A form in a contract's folder unpacks to no more."""
+
+
+def load_form(path: Path) -> Form:
+    """A form: a folder with `survey.csv` and `choices.csv` (the sheets of an XLSForm), or an XLSForm as it is.
+
+    Our own folders are read strictly. In an XLSForm as people make them a name may stand twice: its first use counts.
 
     Raises ContractError, naming file and row, where a name is used twice, a list is missing or groups do not balance.
     """
+    strict = path.is_dir()
+    tables = _csv_tables(path) if strict else _workbook_tables(path)
+    (survey_name, survey_rows), (choices_name, choice_rows), language = tables
     choices: dict[str, dict[str, dict[str, str]]] = {}
-    for number, row in _rows(directory / "choices.csv"):
-        options = choices.setdefault(row["list_name"], {})
-        if row["name"] in options:
-            raise ContractError(f"{directory / 'choices.csv'}, row {number}: choice named twice: {row['name']}")
-        options[row["name"]] = _labels(row)
+    for number, row in choice_rows:
+        list_name = (row.get("list_name") or row.get("list name") or "").strip()
+        code = (row.get("name") or row.get("value") or "").strip()
+        if not list_name and not code:
+            continue
+        options = choices.setdefault(list_name, {})
+        if code in options:
+            if strict:
+                raise ContractError(f"{choices_name}, row {number}: choice named twice: {code}")
+            continue
+        options[code] = xlsform.labels_of(row, language)
     questions: dict[str, Question] = {}
-    groups: list[tuple[str, str]] = []
+    outline = xlsform.Outline(language)
     names: set[str] = set()
-    path = directory / "survey.csv"
-    for number, row in _rows(path):
-        kind, _, list_name = row["type"].strip().partition(" ")
-        name = row["name"].strip()
-        if kind.startswith("end_"):
-            if not groups or groups.pop()[0] != kind.replace("end_", "begin_"):
-                raise ContractError(f"{path}, row {number}: {kind} closes nothing")
+    for number, row in survey_rows:
+        kind, _ = xlsform.kind_of(row.get("type") or "")
+        entry = outline.read(row)
+        if outline.closes_nothing:
+            raise ContractError(f"{survey_name}, row {number}: {kind} closes nothing")
+        name = (row.get("name") or "").strip()
+        if kind and not kind.startswith("end_"):
+            if strict and (name in names or not name):
+                raise ContractError(f"{survey_name}, row {number}: name missing or used twice: {name}")
+            names.add(name)
+        if entry is None or not name or name in questions:
             continue
-        if name in names or not name:
-            raise ContractError(f"{path}, row {number}: name missing or used twice: {name}")
-        names.add(name)
-        if kind.startswith("begin_"):
-            groups.append((kind, name))
-            continue
-        if kind in STRUCTURE_TYPES:
-            continue
-        list_name = list_name.strip()
-        if kind in ("select_one", "select_multiple") and list_name not in choices:
-            raise ContractError(f"{path}, row {number}: no list of choices named {list_name}")
+        if entry.kind in xlsform.SELECTS and entry.list_name not in choices:
+            raise ContractError(f"{survey_name}, row {number}: no list of choices named {entry.list_name}")
         questions[name] = Question(
             question_code=name,
-            question_type=kind,
-            list_name=list_name or None,
-            theme=row.get("theme") or None,
-            labels=_labels(row),
-            relevant=row.get("relevant") or None,
-            groups=tuple(g for _, g in groups),
-            repeat=next((g for k, g in reversed(groups) if k == "begin_repeat"), None),
-            is_sensitive=(row.get("sensitive") or "").strip().lower() == "true",
+            question_type=entry.kind,
+            list_name=entry.list_name,
+            theme=entry.cell("theme") or entry.cell("chapter"),
+            labels=entry.labels,
+            relevant=entry.cell("relevant"),
+            groups=entry.groups,
+            repeat=entry.repeat,
+            is_sensitive=entry.is_sensitive,
+            group_relevant=entry.group_relevant,
+            is_required=xlsform.is_true(entry.cell("required") or ""),
         )
-    if groups:
-        raise ContractError(f"{path}: {groups[-1][0]} {groups[-1][1]} is never closed")
+    if outline.open:
+        raise ContractError(f"{survey_name}: {outline.open[-1][0]} {outline.open[-1][1]} is never closed")
     return Form(questions, choices)
+
+
+def form_for(path: Path | None, headers: Iterable[str]) -> Form:
+    """The form that a contract keeps, else what the headers of an export tell."""
+    return load_form(path) if path is not None else open_form(headers)
+
+
+Rows = Iterable[tuple[int, Mapping[str, str]]]
+
+
+def _csv_tables(directory: Path) -> tuple[tuple[str, Rows], tuple[str, Rows], str]:
+    tables = [(str(directory / name), _rows(directory / name)) for name in ("survey.csv", "choices.csv")]
+    return tables[0], tables[1], "en"
+
+
+def _workbook_tables(path: Path) -> tuple[tuple[str, Rows], tuple[str, Rows], str]:
+    """The two sheets of an XLSForm, and the language of labels without one."""
+    from footprints.readers.workbook import open_workbook
+
+    if not path.is_file():
+        raise ContractError(f"{path} is missing", "a form is a folder with survey.csv and choices.csv, or an XLSForm")
+    try:
+        sheets = {fold(sheet.name): sheet for sheet in open_workbook(path, MAX_FORM_BYTES).sheets}
+    except DeliveryError as error:
+        raise ContractError(f"{path}: {error.rule}") from None
+    for name in ("survey", "choices"):
+        if name not in sheets or not sheets[name].preview:
+            raise ContractError(f"{path}: no sheet {name}", "is it an XLSForm?")
+    settings = xlsform.settings_of(sheets["settings"].preview if "settings" in sheets else ())
+    language = xlsform.language_code(settings.get("default_language", ""), "en")
+    survey, choices = ((f"{path}, {name}", _sheet_rows(sheets[name])) for name in ("survey", "choices"))
+    return survey, choices, language
+
+
+def _sheet_rows(sheet: Sheet) -> Rows:
+    """Row numbers and cells, by header, of a sheet with its header on top."""
+    from footprints.readers.table import Header, unique_names
+
+    header = Header(unique_names(sheet.preview[0]), 1)
+    for chunk in sheet.chunks(header, 10_000, lambda row: None):
+        columns = {name: cells.to_pylist() for name, cells in chunk.columns.items()}
+        for i, number in enumerate(chunk.row_numbers.tolist()):
+            yield number, {name: cells[i] or "" for name, cells in columns.items()}
+
+
+def open_form(headers: Iterable[str], repeat: str | None = None) -> Form:
+    """The form that the headers of an export tell of, where no form is known: every column a question of free answer.
+
+    Columns `question/choice` beside a column `question` are the choices of a select_multiple. A question is named by
+    the last part of its header (`group/question`, `Group.question`), by all of it where another has that name. Columns
+    that a name gives away as identifying (`xlsform.names_a_person`) are sensitive; those of Kobo itself, which begin
+    with "_", are no questions.
+    """
+    headers = [str(header) for header in headers]
+    there = set(headers)
+    choices: dict[str, dict[str, dict[str, str]]] = {}
+    several: dict[str, str] = {}
+    for header in headers:
+        parent, slash, choice = header.rpartition("/")
+        if slash and parent in there:
+            several[header] = parent
+            choices.setdefault(parent, {})[choice] = {}
+    questions: dict[str, Question] = {}
+    for header in headers:
+        if header in several:
+            continue
+        code = re.split(r"[/.]", header)[-1].strip()
+        code = header if not code or code in questions else code
+        if code.startswith("_") or header.startswith("_"):
+            continue
+        kind = "select_multiple" if header in choices else code if code in META_TYPES else "text"
+        questions[code] = Question(
+            question_code=code,
+            question_type=kind,
+            list_name=code if header in choices else None,
+            theme=None,
+            labels={},
+            relevant=None,
+            groups=(),
+            repeat=repeat,
+            is_sensitive=xlsform.is_sensitive(kind, code),
+        )
+        if header in choices and code != header:
+            choices[code] = choices.pop(header)
+    return Form(questions, choices, is_open=True)
 
 
 def rename_headers(headers: Sequence[str], form: Form) -> list[str]:
@@ -153,22 +257,27 @@ def rename_headers(headers: Sequence[str], form: Form) -> list[str]:
     taken: set[str] = set()
     renamed: list[str] = []
     for header in headers:
-        segments = [s.strip() for s in str(header).split("/")]
-        found = None
-        for start in range(len(segments)):
-            key = fold("/".join(segments[start:]))
-            if key in lookup:
-                found = lookup[key]
-                break
-            parent = lookup.get(fold(segments[start]))
-            if start == len(segments) - 2 and parent is not None and form.multiple(parent):
-                found = f"{parent}/{segments[-1]}"  # a choice that the form does not have
-                break
+        found = lookup.get(fold(str(header))) or _by_path(str(header).split("/"), lookup, form)
+        if found is None and "." in str(header):  # R's read.csv and UNHCR's tools write group.question
+            found = _by_path(str(header).split("."), lookup, form)
         if found is None or found in taken:
             found = str(header)
         taken.add(found)
         renamed.append(found)
     return renamed
+
+
+def _by_path(path: Sequence[str], lookup: Mapping[str, str], form: Form) -> str | None:
+    """The form's name of a header by the longest end of its path that the form knows."""
+    segments = [segment.strip() for segment in path]
+    for start in range(len(segments)):
+        key = fold("/".join(segments[start:]))
+        if key in lookup:
+            return lookup[key]
+        parent = lookup.get(fold(segments[start]))
+        if start == len(segments) - 2 and parent is not None and form.multiple(parent):
+            return f"{parent}/{segments[-1]}"  # a choice that the form does not have
+    return None
 
 
 def is_label_row(row: Mapping[str, str], form: Form) -> bool:
@@ -195,7 +304,7 @@ def normalise(frame: pd.DataFrame, form: Form) -> pd.DataFrame:
         cells = [_text(value) for value in frame[column].to_list()]
         question = form.questions.get(header)
         if question is not None and question.question_type == "select_one" and question.list_name is not None:
-            codes = _codes(form, question.list_name)
+            codes = codes_of(form, question.list_name)
             cells = [None if cell is None else codes.get(fold(cell), cell) for cell in cells]
         texts[header] = cells
     return pd.DataFrame(texts, index=frame.index, dtype=object)
@@ -217,11 +326,15 @@ def assemble(
     form: Form,
     spec: Mapping[str, Any],
     mapped: Collection[str] = (),
+    logic: skiplogic.SkipLogic | None = None,
+    own_columns: Collection[str] = ("stops",),
 ) -> SurveyFrame:
     """Answers, repeats and age group of the interviews in `main`, a frame of text with the headers of the file.
 
     `repeats` holds, by the name of the repeat, its whole sheet; `spec` is the `survey:` part of the contract's layout;
-    `mapped` names the questions that go to columns of their own and so do not stand among the answers.
+    `mapped` names the questions that go to columns of their own and so do not stand among the answers. `logic` are the
+    rules of the form that answers are held against. Repeats of `own_columns` have a column of their own, others stand
+    by name in `repeats`.
     """
     main = normalise(main, form)
     n = len(main)
@@ -233,29 +346,67 @@ def assemble(
     questions = [q for q in form.questions.values() if q.repeat is None and q.question_code not in mapped]
     _answer(main, questions, form, answers, keep, issues, np.arange(n), n)
     columns: dict[str, list[str]] = {"answers": [_json(a) for a in answers]}
+    outer = skiplogic.Sheet(main, answers)
+    if logic is not None:
+        for rule, code, mask in skiplogic.check(logic.rules.get(None, ()), outer):
+            issues.append(SurveyIssue(rule, code, mask & keep))
 
+    others: list[dict[str, list[dict[str, Any]]]] = [{} for _ in range(n)]
     for name, where in dict(spec.get("repeats") or {}).items():
-        nested: list[list[dict[str, Any]]] = [[] for _ in range(n)]
-        sheet = repeats.get(name)
-        index_column, parent_column = (where.get("index", "_index"), where.get("parent", "_parent_index"))
-        if sheet is not None and index_column in main.columns and parent_column in sheet.columns:
-            position = {_whole(v): i for i, v in enumerate(main[index_column].to_list()) if _text(v) is not None}
-            parents = [position.get(_whole(v), -1) for v in sheet[parent_column].to_list()]
-            owner = np.array(parents, dtype=np.int64)
-            mine = sheet[owner >= 0]
-            owner = owner[owner >= 0]
-            items: list[dict[str, Any]] = [{} for _ in range(len(mine))]
-            inside = [q for q in form.questions.values() if q.repeat == name]
-            _answer(normalise(mine, form), inside, form, items, keep[owner], issues, owner, n)
-            for i, item in zip(owner, items, strict=True):
-                if item:
-                    nested[i].append(item)
-        columns[name] = [_json(items_of_one) for items_of_one in nested]
+        nested = _nested(name, where, outer, repeats.get(name), form, keep, issues, logic)
+        if name in own_columns:
+            columns[name] = [_json(items) for items in nested]
+        else:
+            for one, items in zip(others, nested, strict=True):
+                if items:
+                    one[name] = items
+    if set(spec.get("repeats") or {}) - set(own_columns):
+        columns["repeats"] = [_json(one) for one in others]
 
     ages = main[spec.get("age", "age")].to_list() if spec.get("age", "age") in main.columns else [None] * n
     columns["age_group"] = [age_group(_number(t)) if keep[i] else NO_AGE for i, t in enumerate(ages)]
     frame = pd.DataFrame({c: pd.Series(v, index=main.index, dtype="str") for c, v in columns.items()}, index=main.index)
     return SurveyFrame(frame, no_consent, issues)
+
+
+def _nested(
+    name: str,
+    where: Mapping[str, str],
+    outer: skiplogic.Sheet,
+    sheet: pd.DataFrame | None,
+    form: Form,
+    keep: Mask,
+    issues: list[SurveyIssue],
+    logic: skiplogic.SkipLogic | None,
+) -> list[list[dict[str, Any]]]:
+    """For each interview of the main sheet (`outer`) the members of one repeat, in the order of its sheet."""
+    main = outer.frame
+    n = len(main)
+    nested: list[list[dict[str, Any]]] = [[] for _ in range(n)]
+    index_column, parent_column = where.get("index", "_index"), where.get("parent", "_parent_index")
+    if sheet is None or index_column not in main.columns or parent_column not in sheet.columns:
+        return nested
+    position = {_whole(v): i for i, v in enumerate(main[index_column].to_list()) if _text(v) is not None}
+    parents = [position.get(_whole(v), -1) for v in sheet[parent_column].to_list()]
+    owner = np.array(parents, dtype=np.int64)
+    mine = sheet[owner >= 0]
+    owner = owner[owner >= 0]
+    items: list[dict[str, Any]] = [{} for _ in range(len(mine))]
+    of_sheet = open_form(mine.columns, name) if form.is_open else form
+    cells = normalise(mine, of_sheet)
+    joins = {parent_column, index_column}
+    inside = [q for q in of_sheet.questions.values() if q.repeat == name and q.question_code not in joins]
+    _answer(cells, inside, of_sheet, items, keep[owner], issues, owner, n)
+    if logic is not None:
+        members = skiplogic.Sheet(cells, items, outer, owner)
+        for rule, code, mask in skiplogic.check(logic.rules.get(name, ()), members):
+            wrong = np.zeros(n, dtype=bool)
+            wrong[owner[mask]] = True
+            issues.append(SurveyIssue(rule, code, wrong & keep))
+    for i, item in zip(owner, items, strict=True):
+        if item:
+            nested[i].append(item)
+    return nested
 
 
 def _answer(
@@ -277,19 +428,12 @@ def _answer(
         if question.question_type == "select_multiple":
             _answer_multiple(frame, question, form, answers, keep, wrong, owner)
         elif code in frame.columns:
-            choices = form.choices[question.list_name] if question.list_name is not None else None
+            choices = form.choices.get(question.list_name) if question.list_name is not None else None
             for i, value in enumerate(frame[code].to_list()):
                 text = _text(value)
                 if text is None or not keep[i]:
                     continue
-                answer: Any = text
-                if choices is not None:
-                    answer = text if text in choices else None
-                elif question.question_type in ("integer", "decimal", "range"):
-                    number = _number(text)
-                    if question.question_type == "integer" and number is not None:
-                        number = int(number) if number == int(number) else None
-                    answer = number
+                answer = _single(question, choices, text)
                 if answer is None:
                     wrong[owner[i]] = True
                 else:
@@ -297,6 +441,32 @@ def _answer(
         if wrong.any():
             rule = "code.unknown" if question.list_name is not None else "type.integer"
             issues.append(SurveyIssue(rule, code, wrong))
+
+
+def _single(question: Question, choices: Mapping[str, Any] | None, text: str) -> Any:
+    """The one answer that a text is; None where it is no answer to the question."""
+    if choices is not None:
+        return text if text in choices else None
+    if question.question_type in ("integer", "decimal", "range"):
+        number = _number(text)
+        if question.question_type == "integer" and number is not None:
+            return int(number) if number == int(number) else None
+        return number
+    return text
+
+
+def read_answer(form: Form, question: Question, text: str) -> Any:
+    """A text as it stands among the answers of an interview; None where it is no answer to the question."""
+    if question.question_type == "select_multiple":
+        codes = codes_of(form, question.list_name or "")
+        whole = codes.get(fold(text))
+        chosen = {whole} if whole is not None else {codes.get(fold(token), token) for token in text.split()}
+        ranks = {choice: i for i, choice in enumerate(form.choices[question.list_name or ""])}
+        return sorted(chosen, key=ranks.__getitem__) if chosen and chosen <= ranks.keys() else None
+    choices = form.choices.get(question.list_name) if question.list_name is not None else None
+    if choices is not None:
+        text = codes_of(form, question.list_name or "").get(fold(text), text)
+    return _single(question, choices, text)
 
 
 def _answer_multiple(
@@ -312,7 +482,7 @@ def _answer_multiple(
     code, list_name = question.question_code, question.list_name or ""
     choices = form.choices[list_name]
     rank = {choice: i for i, choice in enumerate(choices)}
-    codes = _codes(form, list_name)
+    codes = codes_of(form, list_name)
     flags = {c.split("/", 1)[1]: frame[c].to_list() for c in frame.columns if c.startswith(f"{code}/")}
     texts = frame[code].to_list() if code in frame.columns else [None] * len(frame)
     for i, value in enumerate(texts):
@@ -365,7 +535,7 @@ def _lookup(form: Form) -> dict[str, str]:
     return found | exact
 
 
-def _codes(form: Form, list_name: str) -> dict[str, str]:
+def codes_of(form: Form, list_name: str) -> dict[str, str]:
     """Folded code or label of a choice → its code."""
     found: dict[str, str] = {}
     for choice, labels in form.choices[list_name].items():
@@ -373,15 +543,6 @@ def _codes(form: Form, list_name: str) -> dict[str, str]:
             if label:
                 found.setdefault(fold(label), choice)
     return found | {fold(choice): choice for choice in form.choices[list_name]}
-
-
-def _labels(row: Mapping[str, str]) -> dict[str, str]:
-    labels: dict[str, str] = {}
-    for header, text in row.items():
-        match = re.fullmatch(r"label::.*\((\w+)\)", header or "")
-        if match and match[1] in LANGUAGES and text:
-            labels[match[1]] = text
-    return labels
 
 
 def _rows(path: Path) -> Iterable[tuple[int, dict[str, str]]]:

@@ -208,7 +208,7 @@ def _positions(part: Part) -> dict[str, int]:
     names = part.header.names
     positions = {name: i for i, name in enumerate(names)}
     if part.layout.survey is not None:
-        renamed = survey.rename_headers(names, survey.load_form(part.layout.survey.form))
+        renamed = survey.rename_headers(names, survey.form_for(part.layout.survey.form, names))
         positions = {name: i for i, name in enumerate(renamed)} | positions
     return positions
 

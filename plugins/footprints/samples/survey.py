@@ -15,7 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from footprints.harmonise.survey import LANGUAGES, META_TYPES, Form, Question, load_form
+from footprints.harmonise.survey import LANGUAGES, Form, Question, load_form
+from footprints.harmonise.xlsform import META_TYPES
 from footprints.samples.files import write_csv, write_workbook
 from footprints.samples.xlsform import form_dir
 

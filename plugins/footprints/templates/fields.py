@@ -17,7 +17,7 @@ from typing import Any
 
 from footprints.contracts import Column, Contract, Layout
 from footprints.errors import NotFoundError
-from footprints.harmonise import survey
+from footprints.harmonise import survey, xlsform
 from footprints.harmonise.countries import countries
 from footprints.harmonise.folding import fold
 from footprints.model import Language
@@ -87,12 +87,17 @@ class Template:
 
 
 def layouts_with_template(contract: Contract) -> list[str]:
-    """Names of the layouts that a person can fill in as a sheet: with headers of their own, not only JSON or CSV."""
+    """Names of the layouts that a person can fill in as a sheet: with headers of their own, not only JSON or CSV.
+
+    A questionnaire is none: it is made with the tools for forms.
+    """
     return [layout.name for layout in contract.layouts if _is_sheet(layout)]
 
 
 def _is_sheet(layout: Layout) -> bool:
     read = layout.read
+    if layout.table in ("form_question", "form_choice"):
+        return False
     if read.format not in (None, "xlsx") or read.records is not None or read.header_row == "none":
         return False
     if read.skip_rows_after_header or layout.match.n_columns is not None:
@@ -388,7 +393,8 @@ KINDS = {
 def _survey_fields(contract: Contract, layout: Layout) -> tuple[list[Field], dict[str, tuple[Field, ...]]]:
     """The columns of a Kobo or ODK export: the contract's, then the form's questions; and the sheets of its repeats."""
     assert layout.survey is not None
-    form = survey.load_form(layout.survey.form)
+    headers = [*layout.match.headers, *(h for column in layout.columns for h in column.source[:1])]
+    form = survey.form_for(layout.survey.form, dict.fromkeys(headers))
     mapped = {f.header: f for f in _fields(contract, layout)}
     # A question that the contract reads, too, keeps what the form says of it; what must be there, the contract says.
     asked = {
@@ -402,7 +408,7 @@ def _survey_fields(contract: Contract, layout: Layout) -> tuple[list[Field], dic
         if not _is_private(layout, question)
     }
     for code in set(asked) & set(mapped):
-        if form.questions[code].question_type in survey.META_TYPES or not asked[code].choices:
+        if form.questions[code].question_type in xlsform.META_TYPES or not asked[code].choices:
             asked[code] = replace(mapped[code], meanings=asked[code].meanings or mapped[code].meanings)
     first = [f for header, f in mapped.items() if header not in form.questions and not header.startswith("_")]
     last = [f for header, f in mapped.items() if header not in form.questions and header.startswith("_")]
@@ -427,7 +433,7 @@ def _is_private(layout: Layout, question: survey.Question) -> bool:
     names = (question.question_code, "/".join((*question.groups, question.question_code)))
     dropped = any(re.fullmatch(pattern, name, re.IGNORECASE) for pattern in layout.drop for name in names)
     hashed = any(re.fullmatch(pattern, name, re.IGNORECASE) for pattern in layout.hash for name in names)
-    device = question.question_type in survey.META_TYPES - {"start", "end", "today"}
+    device = question.question_type in xlsform.META_TYPES - {"start", "end", "today"}
     return dropped or device or (question.is_sensitive and not hashed)
 
 

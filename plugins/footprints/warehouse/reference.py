@@ -102,8 +102,9 @@ def sync_source(connection: Connection, contract: Contract) -> None:
             "sha256": contract.sha256,
         },
     )
-    for form_dir in {layout.survey.form for layout in contract.layouts if layout.survey is not None}:
-        _sync_form(connection, contract.source, survey.load_form(form_dir))
+    for form in {layout.survey.form for layout in contract.layouts if layout.survey is not None}:
+        if form is not None:
+            _sync_form(connection, contract.source, survey.load_form(form))
 
 
 def _sync_form(connection: Connection, source: str, form: survey.Form) -> None:

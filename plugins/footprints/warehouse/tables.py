@@ -186,6 +186,64 @@ TABLES: dict[str, CoreTable] = {
             enumerator_hash text
             answers jsonb!
             stops jsonb!=[]
+            repeats jsonb!={}
+            extra jsonb
+            """,
+        ),
+        _table(
+            "interview_item",
+            """
+            interview_key text!
+            repeat_code text!
+            answers jsonb!
+            extra jsonb
+            """,
+        ),
+        _table(
+            "form_question",
+            """
+            form_code text!
+            form_version text
+            question_code text!
+            question_type text!
+            list_name text
+            group_path text
+            repeat_code text
+            theme text
+            labels jsonb!
+            is_required boolean!=false
+            relevant text
+            group_relevant text
+            constraint_expression text
+            choice_filter text
+            calculation text
+            is_sensitive boolean!=false
+            extra jsonb
+            """,
+        ),
+        _table(
+            "form_choice",
+            """
+            form_code text!
+            list_name text!
+            choice_code text!
+            labels jsonb!
+            filters jsonb!={}
+            extra jsonb
+            """,
+        ),
+        _table(
+            "correction",
+            """
+            corrects_source text!
+            interview_key text!
+            question_code text
+            old_value text
+            new_value text
+            action_code text!
+            issue text
+            check_code text
+            logged_on date
             extra jsonb
             """,
         ),

@@ -32,8 +32,12 @@ PARTNER_FILES = (
     ("reach-impact/liste_verification*", "reach-verification"),
     ("reach-impact/reach_msna_tableaux_resultats*", "reach-results"),
     ("reach-impact/loa*", "reach-analysis-plan"),
+    ("reach-impact/REACH_2024_MSNA*", "reach-msna"),
+    ("reach-impact/reach_bfa_msna_outil*", "reach-bfa-msna"),
+    ("reach-impact/dummy_raw_data*", "reach-msna"),
+    ("reach-impact/cleaning_log*", "reach-bfa-cleaning"),
     ("reach-impact/*", "organisation-register"),
-    ("unhcr-kobo/*", "unhcr-population"),
+    ("unhcr-kobo/*", "unhcr-kobo"),
 )
 """Files of `../shared/data/partners` and the sources that they are dropped for: the first pattern that fits."""
 

@@ -211,9 +211,10 @@ class Site:
 
 
 def told(receipt: Receipt) -> tuple[object, ...]:
-    """What a receipt tells, without what only a delivery has: its number and moments."""
+    """What a receipt tells, without what only a delivery has: its number and moments, what it corrects."""
     delivery = receipt.delivery
-    issues = sorted(receipt.issues, key=lambda issue: (issue.severity, issue.rule, issue.column or "", str(issue)))
+    said = [issue for issue in receipt.issues if not issue.rule.startswith("correction.")]
+    issues = sorted(said, key=lambda issue: (issue.severity, issue.rule, issue.column or "", str(issue)))
     return (
         delivery.state,
         delivery.layout,

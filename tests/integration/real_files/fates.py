@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.integration.real_files import counts_incidents, counts_lists, counts_places, counts_unhcr_dtm
+from tests.integration.real_files import counts_forms, counts_incidents, counts_lists, counts_places, counts_unhcr_dtm
 
 from footprints.settings import REPOSITORY
 
@@ -91,16 +91,20 @@ LISTS = {
     "mmc-4mi/logical_checks_mmc.xlsx": Fate("mmc-checks", lambda p: Rows(counts_lists.logical_checks(p))),
 }
 
-# Questionnaires, and interviews and corrections that need one: no source takes them yet, and each is answered so.
 QUESTIONNAIRES = {
-    "reach-impact/REACH_2024_MSNA-kobo-tool_draft_v11.xlsx": Fate("organisation-register", held="layout.unknown"),
-    "reach-impact/reach_bfa_msna_outil_V2_deployed.xlsx": Fate("organisation-register", held="layout.unknown"),
-    "reach-impact/dummy_raw_data.xlsx": Fate("organisation-register", held="layout.unknown"),
-    "reach-impact/cleaning_log_2021-04-27.csv": Fate("organisation-register", held="layout.unknown"),
-    "unhcr-kobo/form.xls": Fate("unhcr-population", held="layout.unknown"),
-    "unhcr-kobo/MainDataFrame.csv": Fate("unhcr-population", held="layout.unknown"),
-    "unhcr-kobo/ListCaseNos.csv": Fate("unhcr-population", held="layout.unknown"),
+    "reach-impact/REACH_2024_MSNA-kobo-tool_draft_v11.xlsx": Fate(
+        "reach-msna", lambda p: Rows(*counts_forms.form(p, ("label::english", "label::french")))
+    ),
+    "reach-impact/reach_bfa_msna_outil_V2_deployed.xlsx": Fate("reach-bfa-msna", lambda p: Rows(*counts_forms.form(p))),
+    "reach-impact/dummy_raw_data.xlsx": Fate("reach-msna", lambda p: Rows(*counts_forms.msna(p))),
+    "reach-impact/cleaning_log_2021-04-27.csv": Fate(
+        "reach-bfa-cleaning", lambda p: Rows(*counts_forms.cleaning_log(p))
+    ),
+    "unhcr-kobo/form.xls": Fate("unhcr-kobo", lambda p: Rows(*counts_forms.form(p))),
+    "unhcr-kobo/MainDataFrame.csv": Fate("unhcr-kobo", lambda p: Rows(*counts_forms.household_survey(p))),
+    "unhcr-kobo/ListCaseNos.csv": Fate("unhcr-kobo", lambda p: Rows(*counts_forms.case_numbers(p))),
 }
+"""Questionnaires, interviews and corrections."""
 
 
 def fates() -> dict[str, Fate]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from tests.integration.worksite import Site
 
-from footprints import redo, trends
+from footprints import cli, redo, trends
 from footprints.samples import survey
 from footprints.samples.cleaning import Entry, entry, safety_log, write_log
 from footprints.settings import Settings
@@ -215,3 +216,28 @@ def test_a_log_before_its_interviews_waits_for_them(empty: Site, tmp_path: Path)
     assert unsafe(empty) == (47, 109)
     redo.withdraw(export, empty.settings)
     assert outcomes(empty) == Counter(absent=3)
+
+
+def test_the_command_line_says_what_became_of_a_log(
+    empty: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries, expected = every_kind(INTERVIEWS)
+    log = deliver_log(empty, tmp_path, entries)
+    deliver_survey(empty, tmp_path)
+
+    def shell(*args: object) -> str:
+        monkeypatch.setattr("sys.argv", ["footprints", *map(str, args)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert not ended.value.code
+        return capsys.readouterr().out
+
+    found = json.loads(shell("corrections", SURVEY, "--json"))
+    assert [(one["delivery"], one["corrects"], one["outcomes"]) for one in found] == [(log, SURVEY, dict(expected))]
+    assert json.loads(shell("corrections", "--delivery", log + 99, "--json")) == []
+    assert "unknown question" in shell("corrections", LOG)
+    questions = json.loads(shell("questions", SURVEY, "--json"))
+    felt = next(q for q in questions if q["question_code"] == "felt_unsafe")
+    assert felt["label_fr"]
+    assert {"yes", "no"} <= {choice["choice"] for choice in felt["choices"]}
+    assert "felt_unsafe" in shell("questions", SURVEY)

@@ -227,7 +227,7 @@ def open_form(headers: Iterable[str], repeat: str | None = None) -> Form:
         if header in several:
             continue
         code = re.split(r"[/.]", header)[-1].strip()
-        code = header if not code or code in questions else code
+        code = header if not code or code in questions or (code != header and code in there) else code
         if code.startswith("_") or header.startswith("_"):
             continue
         kind = "select_multiple" if header in choices else code if code in META_TYPES else "text"
@@ -349,7 +349,8 @@ def assemble(
     outer = skiplogic.Sheet(main, answers)
     if logic is not None:
         for rule, code, mask in skiplogic.check(logic.rules.get(None, ()), outer):
-            issues.append(SurveyIssue(rule, code, mask & keep))
+            if (mask & keep).any():
+                issues.append(SurveyIssue(rule, code, mask & keep))
 
     others: list[dict[str, list[dict[str, Any]]]] = [{} for _ in range(n)]
     for name, where in dict(spec.get("repeats") or {}).items():
@@ -402,7 +403,8 @@ def _nested(
         for rule, code, mask in skiplogic.check(logic.rules.get(name, ()), members):
             wrong = np.zeros(n, dtype=bool)
             wrong[owner[mask]] = True
-            issues.append(SurveyIssue(rule, code, wrong & keep))
+            if (wrong & keep).any():
+                issues.append(SurveyIssue(rule, code, wrong & keep))
     for i, item in zip(owner, items, strict=True):
         if item:
             nested[i].append(item)

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 import typer
+from sqlalchemy import text
 from tests.integration.worksite import Site
 
 from footprints import cli, work
+from footprints.errors import NotFoundError
+from footprints.samples import survey
 from footprints.samples.incidents import small_csv, unknown_layout_csv
 from footprints.settings import Settings
 from footprints.sweep import sweep
@@ -69,7 +72,7 @@ def commands_with_json() -> set[str]:
 
 
 SEEN = {"deliveries", "receipt", "rejects", "sources", "quality", "refresh", "trends", "check", "drop", "replay"}
-SEEN |= {"withdraw", "rebuild", "places"}
+SEEN |= {"withdraw", "rebuild", "places", "links", "enumerators"}
 
 
 def test_every_command_with_json_is_run_here() -> None:
@@ -97,6 +100,38 @@ def test_lists_are_json(shell: Shell, good: tuple[int, int]) -> None:
     assert {result["trend_table"] for result in shell.json("refresh")} >= {"incident_month"}
     cells = shell.json("trends", "--country", "LBY", "--period", "2019")
     assert all(cell.keys() >= {"indicator", "n", "base", "value", "low", "high"} for cell in cells)
+
+
+def test_review_queues_are_lists_and_tables(platform: Settings, shell: Shell, tmp_path: Path) -> None:
+    site = Site(platform)
+    site.clear()
+    interviews = survey.doubtful(survey.field_interviews(60, n_quarters=1), each=1)
+    site.deliver_as("mhub", "mhub-survey", survey.write_kobo_xlsx(tmp_path / "field.xlsx", interviews))
+    ranked = shell.json("enumerators", "mhub-survey")
+    assert sum(row["n_interviews"] for row in ranked) == len(interviews)
+    code, out, _ = shell("enumerators", "mhub-survey", "--round", ranked[0]["round_code"])
+    assert (code, ranked[0]["enumerator"] in out) == (0, True)
+    assert shell("enumerators", "mhub-incidents")[0] == NotFoundError.exit_code
+
+    small_csv(tmp_path / "reports.csv", N_ROWS, 0)
+    site.deliver_as("mhub", "mhub-incidents", tmp_path / "reports.csv")
+    with site.warehouse.begin() as connection:  # what another source would tell of one of them
+        connection.execute(
+            text(
+                "INSERT INTO core.incident (source_id, record_key, delivery_id, row_number, incident_date, latitude,"
+                " longitude, n_dead, n_missing) SELECT 'iom-missing-migrants', '[red]7', delivery_id, 1, incident_date,"
+                " latitude, longitude, n_dead, n_missing FROM core.incident WHERE latitude IS NOT NULL AND n_dead > 0"
+                " ORDER BY record_key LIMIT 1"
+            )
+        )
+    [pair] = [one for one in shell.json("links", "--search") if one["score"] > 0.8]
+    code, out, _ = shell("links")
+    assert (code, pair["link_id"] in out, "[red]7" in out) == (0, True, True)
+    assert shell("link", "confirm", pair["link_id"], "--by", "Ada")[0] == 0
+    [kept] = shell.json("links", "--state", "confirmed")
+    assert (kept["link_id"], kept["decided_by"]) == (pair["link_id"], "Ada")
+    assert shell("link", "reject", "0" * 16)[0] == NotFoundError.exit_code
+    assert shell("link", "perhaps", pair["link_id"])[0] == 2
 
 
 def test_people_see_tables(shell: Shell, good: tuple[int, int]) -> None:

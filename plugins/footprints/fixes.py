@@ -16,6 +16,8 @@ from footprints.examine import key_hash
 from footprints.model import Closing, Reference
 
 BATCH = 20_000
+MAX_OPEN = 200_000
+"""So many open rejects of a source are looked for by key, those of the newest deliveries first."""
 LIVE = "('loaded', 'superseded', 'quarantined')"
 """States of a delivery whose rejects can be open: one that was held waits to be sent again."""
 CANNOT_BE_FIXED = "consent.none"
@@ -178,6 +180,7 @@ def _open_hashes(
                 " JOIN meta.delivery d USING (delivery_id) WHERE d.source_id = %(source)s"
                 f" AND {which} AND r.closed_by IS NULL AND r.key_hashes <> '{{}}'"
                 + (f" AND d.state IN {LIVE}" if before is not None else "")
+                + f" ORDER BY r.delivery_id DESC, r.sheet, r.row_number LIMIT {MAX_OPEN}"
             ).encode(),
             {"source": source_id, "id": before if before is not None else only},
         )

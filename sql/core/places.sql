@@ -9,6 +9,7 @@ CREATE OR REPLACE FUNCTION core.canonical_place(
 LANGUAGE plpgsql STABLE
 -- Each call finds a row or two by index; the planner, where a list was just loaded and never analyzed, would read it all.
 SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     found text;
@@ -24,7 +25,7 @@ BEGIN
     WHERE
         p.name_keys && in_keys
         AND p.list_code = 'pcode'
-        AND p.country_code = in_country
+        AND p.country_code || '' = in_country
         AND p.admin_level = in_level
     HAVING count(DISTINCT p.place_code) = 1;
     RETURN coalesce(found, in_code);
@@ -42,6 +43,10 @@ CREATE OR REPLACE FUNCTION core.find_place(
 ) RETURNS TABLE (place_code text, status text)
 LANGUAGE plpgsql STABLE
 SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+-- One plan for all calls: to plan its query takes many times as long as to run it.
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     place_name_key text := core.place_key(in_place);
@@ -80,7 +85,8 @@ BEGIN
             WHERE
                 step = 'name'
                 AND p.name_keys @> ARRAY[place_name_key]
-                AND p.country_code = in_country
+                -- Not by the index of countries, which has thousands of places for one: a name has a few.
+                AND p.country_code || '' = in_country
                 AND (in_level IS NULL OR p.admin_level = in_level)
             UNION ALL
             SELECT p.*
@@ -137,7 +143,7 @@ BEGIN
                 SELECT FROM core.place AS u
                 WHERE
                     u.name_keys @> ARRAY[parent_key]
-                    AND u.country_code = in_country
+                    AND u.country_code || '' = in_country
                     AND u.admin_level < coalesce(in_level, 6)
             );
         END IF;

@@ -243,7 +243,8 @@ class _Writer:
         for encoding in dict.fromkeys((detected.get("encoding") or "utf-8", "utf-8-sig")):
             try:
                 with target.open("w", encoding=encoding, newline="") as file:
-                    out = csv.writer(file, delimiter=delimiter, lineterminator="\r\n")
+                    # All quoted: no apostrophe of a cell can be taken for the file's quote when it comes back.
+                    out = csv.writer(file, delimiter=delimiter, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
                     for part in self.examination.parts:
                         for _, cells, reasons, ref in self._rows(part, rows_to_fix, " / "):
                             out.writerow([escape(cell) for cell in (*cells, reasons, ref)])

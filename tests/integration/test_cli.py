@@ -13,7 +13,7 @@ from sqlalchemy import text
 from tests.integration.worksite import Site
 
 from footprints import cli, work
-from footprints.errors import NotFoundError
+from footprints.errors import ConfigurationError, NotFoundError
 from footprints.samples import survey
 from footprints.samples.incidents import small_csv, unknown_layout_csv
 from footprints.settings import Settings
@@ -72,7 +72,18 @@ def commands_with_json() -> set[str]:
 
 
 SEEN = {"deliveries", "receipt", "rejects", "sources", "quality", "refresh", "trends", "check", "drop", "replay"}
-SEEN |= {"withdraw", "rebuild", "places", "links", "enumerators"}
+SEEN |= {
+    "withdraw",
+    "rebuild",
+    "places",
+    "links",
+    "enumerators",
+    "questions",
+    "corrections",
+    "feeds",
+    "pull",
+    "propose",
+}
 
 
 def test_every_command_with_json_is_run_here() -> None:
@@ -132,6 +143,24 @@ def test_review_queues_are_lists_and_tables(platform: Settings, shell: Shell, tm
     assert (kept["link_id"], kept["decided_by"]) == (pair["link_id"], "Ada")
     assert shell("link", "reject", "0" * 16)[0] == NotFoundError.exit_code
     assert shell("link", "perhaps", pair["link_id"])[0] == 2
+
+
+def test_questionnaires_logs_and_feeds_are_lists(shell: Shell, good: tuple[int, int]) -> None:
+    asked = shell.json("questions", "mhub-survey")
+    assert "interview_date" in str(asked) or "consent" in str(asked)
+    assert shell("questions", "no-such-source")[0] == NotFoundError.exit_code
+    assert shell.json("corrections") == []
+    assert {feed["state"] for feed in shell.json("feeds")} == {"off"}
+    assert shell.json("pull") == []
+    assert shell("pull", "no-such-feed")[0] == NotFoundError.exit_code
+
+
+def test_a_draft_is_json_too(shell: Shell, tmp_path: Path) -> None:
+    small_csv(tmp_path / "reports.csv", 50, 0)
+    options = ("--source", "drafted", "--into", tmp_path / "drafts")
+    drafted = shell.json("propose", tmp_path / "reports.csv", *options)
+    assert (drafted["layouts"][0]["table"], drafted["rows_read"]) == ("incident", 50)
+    assert shell("propose", tmp_path / "reports.csv", *options)[0] == ConfigurationError.exit_code
 
 
 def test_people_see_tables(shell: Shell, good: tuple[int, int]) -> None:

@@ -168,7 +168,7 @@ def test_replayed_delivery_changes_nothing(site: Site) -> None:
 def test_quarantined_delivery_is_loaded_once_the_contract_is_mended(site: Site) -> None:
     agree_otherwise(site, unknown(UPSERT, "06-01"))
     first = site.deliver("test-upsert", "2020-06-01.csv", FIRST)
-    assert site.get(first).reason == "layout.unknown"
+    assert site.get(first).reason == "source.other"  # another of the sources here reads such files
     agree_otherwise(site, UPSERT)
     redo.replay(site.warehouse, first)
     assert site.process(first) == ["loaded"]
@@ -177,7 +177,7 @@ def test_quarantined_delivery_is_loaded_once_the_contract_is_mended(site: Site) 
     assert sorted(site.records("test-upsert")) == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize(("stricter", "reason"), [(unknown, "layout.unknown"), (all_rejected, "gate.rejects")])
+@pytest.mark.parametrize(("stricter", "reason"), [(unknown, "source.other"), (all_rejected, "gate.rejects")])
 def test_replayed_delivery_that_is_held_gives_back_what_it_had_replaced(site: Site, stricter: Any, reason: str) -> None:
     first, second = put_all(site, "test-upsert", FIRST, SECOND)
     site.process(first)

@@ -102,7 +102,7 @@ def write_demo(directory: Path, seed: int = 1, n_interviews: int = 600) -> list[
     path = drop("field-survey-2017-2018-corrected.xlsx", "mhub-survey", expect, "the field survey after its correction")
     survey.write_kobo_xlsx(path, corrected.interviews)
 
-    expect = Expect("quarantined", rule="file.format_unknown")
+    expect = Expect("quarantined", rule="file.no_table")
     incidents.not_a_csv(drop("report.csv", "iom-missing-migrants", expect, "no table at all"), seed=600 + seed)
     expect = Expect("quarantined", rule="layout.unknown")
     incidents.unknown_layout_csv(drop("vorfaelle.csv", "mhub-incidents", expect, "a table with columns of its own"))

@@ -102,6 +102,8 @@ def _is_sheet(layout: Layout) -> bool:
         return False
     if read.skip_rows_after_header or layout.match.n_columns is not None:
         return False
+    if layout.match.headers and layout.match.tags:  # two rows that must fit each other: an export of a program
+        return False
     return not any(POSITIONAL.fullmatch(header) for header, _ in _readers(layout))
 
 

@@ -1,7 +1,7 @@
 """Measures what the platform is to reach, as ratios to a baseline of the same run (`make bench`, docs/benchmark.md).
 
 make bench                          everything, some 15 minutes on two quiet cores
-make bench ARGS="load"              one part: latency, load or refresh
+make bench ARGS="load"              one part: latency, load, refresh, xlsx or check
 make bench ARGS="--quick"           small sizes, to see that it runs; its numbers mean nothing
 make bench ARGS="--json FILE"       the numbers as JSON too
 """
@@ -24,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import bench_check
 import bench_latency
 import bench_load
 import bench_refresh
@@ -32,11 +33,13 @@ from rich.console import Console
 from rich.table import Table
 from servers import servers
 
-PARTS = ("latency", "load", "refresh")
+PARTS = ("latency", "load", "refresh", "xlsx", "check")
 QUICK = {
     "latency": {"n_files": 2, "n_rows": 200, "pauses": (0.1, 0.2)},
     "load": {"n_rows": 5000, "n_rows_large": 10_000, "rounds": 1},
     "refresh": {"n_facts": 20_000, "rounds": 1},
+    "xlsx": {"n_rows": 500, "rounds": 1},
+    "check": {"n_bytes": 2_000_000, "rounds": 1},
 }
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -61,7 +64,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, help="latency: how many files (25)")
     parser.add_argument("--rows", type=int, help="load: rows of the file (1,000,000); three times as many for memory")
     parser.add_argument("--facts", type=int, help="refresh: facts in the warehouse (10,000,000)")
-    parser.add_argument("--rounds", type=int, help="load, refresh: rounds (3)")
+    parser.add_argument("--rounds", type=int, help="all but latency: rounds (3)")
     parser.add_argument("--scattered", action="store_true", help="refresh: facts in no order, the hardest case")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to FILE")
     parser.add_argument("--directory", type=Path, help="where to work: 10 GB (default: that for temporary files)")
@@ -104,6 +107,9 @@ def _part(part: str, options: dict[str, Any], arguments: argparse.Namespace, pro
     try:
         if part == "latency":
             result = bench_latency.bench_latency(directory, say=progress.print, **options)
+        elif part in ("xlsx", "check"):
+            bench = bench_check.bench_xlsx if part == "xlsx" else bench_check.bench_check
+            result = bench(directory, say=progress.print, **options)
         else:
             with servers(directory, store=part == "load") as running:
                 if part == "load":
@@ -166,6 +172,45 @@ def _lines(results: dict[str, Any]) -> Iterator[Line]:
             f"≤ {refresh['goal']}",
             refresh["ratio"] <= refresh["goal"],
         )
+    if xlsx := results.get("xlsx"):
+        yield from _xlsx_lines(xlsx)
+    if check := results.get("check"):
+        yield from _check_lines(check)
+
+
+def _xlsx_lines(xlsx: dict[str, Any]) -> Iterator[Line]:
+    yield Line(
+        f"{xlsx['n_rows']:,} × 25 XLSX read and checked",
+        f"{xlsx['medians']['ours']:.1f} s",
+        f"pandas with openpyxl, read only: {xlsx['medians']['openpyxl']:.1f} s",
+        f"{xlsx['faster']:.1f}",
+        f"≥ {xlsx['goal']}",
+        xlsx["faster"] >= xlsx["goal"],
+    )
+    ours, theirs = xlsx["peak_mib"]["ours"], xlsx["peak_mib"]["openpyxl"]
+    yield Line("… its peak memory", f"{ours:,} MiB", f"openpyxl: {theirs:,} MiB", f"{ours / theirs:.1f}", "", None)
+
+
+def _check_lines(check: dict[str, Any]) -> Iterator[Line]:
+    if real := check.get("real"):
+        states = ", ".join(f"{n} {state}" for state, n in sorted(real["states"].items()))
+        yield Line(
+            f"check of {real['n_files']} real files, {real['mb']:.0f} MB ({states})",
+            f"{real['per_second']:.1f}/s",
+            "",
+            "",
+            "",
+            None,
+        )
+    large = check["large"]
+    yield Line(
+        f"peak memory of a check of {large['mb']:,.0f} MB CSV, {large['n_rows']:,} rows, {large['seconds']:.0f} s",
+        f"{large['peak_mib']:,} MiB",
+        f"before the check: {large['before_mib']:,} MiB",
+        f"{large['peak_mib'] / large['before_mib']:.1f}",
+        f"≤ {check['goal_mib']:,} MiB",
+        large["peak_mib"] <= check["goal_mib"],
+    )
 
 
 def _latency_lines(latency: dict[str, Any]) -> Iterator[Line]:

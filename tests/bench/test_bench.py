@@ -20,6 +20,8 @@ RUN = Path(__file__).with_name("run.py")
         ("latency", ["run start", "receipt"]),
         ("load", ["plain COPY", "without foreign keys", "peak memory"]),
         ("refresh", ["months touched"]),
+        ("xlsx", ["read and checked", "peak memory"]),
+        ("check", ["peak memory of a check"]),
     ],
 )
 def test_each_part_runs_and_prints_its_ratios(part: str, names: list[str], tmp_path: Path) -> None:
@@ -40,4 +42,4 @@ def test_a_part_that_does_not_exist_is_refused() -> None:
     """With the names of those that do."""
     done = subprocess.run([sys.executable, str(RUN), "speed"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "latency, load, refresh" in done.stderr
+    assert "latency, load, refresh, xlsx, check" in done.stderr

@@ -20,6 +20,7 @@ from footprints.errors import DeliveryError
 from footprints.readers.encodings import look
 from footprints.readers.table import (
     MAX_COLUMNS,
+    MAX_PREVIEW,
     PREVIEW_ROWS,
     Chunk,
     Header,
@@ -108,7 +109,7 @@ def _preview(sample: str, dialect: Dialect, is_odd: bool, is_whole: bool) -> lis
     number, last = 0, [""]
     for number, last in enumerate(dialect.rows(sample), start=1):
         if number <= PREVIEW_ROWS:
-            rows.append([clean_text(cell.replace("\ufeff", "")) for cell in last])
+            rows.append([clean_text(cell[:MAX_PREVIEW].replace("\ufeff", "")) for cell in last])
         elif not is_odd:
             break
     if is_odd and any("\n" in cell for cell in last) and (is_whole or sum(map(len, last)) > LONG_ROW):

@@ -96,7 +96,9 @@ def _sheets(document: Any, max_unpacked_bytes: int) -> Iterator[Sheet]:
             if isinstance(items[0], dict):
                 yield from _sheets_of(name, [item for item in items if isinstance(item, dict)])
             else:
-                yield rows_sheet(name, [[value_text(cell) for cell in row] for row in items if isinstance(row, list)])
+                rows = [[value_text(cell) for cell in row] for row in items if isinstance(row, list)]
+                if any(map(any, rows)):
+                    yield rows_sheet(name, rows)
 
 
 def _lists(node: Any, name: str, depth: int) -> Iterator[tuple[str, list[Any]]]:
@@ -136,7 +138,8 @@ def _sheets_of(name: str, records: list[Record]) -> Iterator[Sheet]:
             child = path if short in taken else short
             taken.add(child)
             pending.append((child, items))
-        yield _sheet(name, flat)
+        if any(flat):
+            yield _sheet(name, flat)
 
 
 def _flatten(record: Record) -> tuple[Record, dict[str, list[Record]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,10 @@ POSITION = re.compile(r"c[1-9]\d{0,4}")
 """A column without a header, by its place from 1."""
 MAX_COLUMNS = 16_384
 """As many as a worksheet can have. A table with more has the wrong separator, or its rows and columns are swapped."""
+MAX_PREVIEW = 5_000
+"""Characters of a cell that are looked at before a file is read."""
+MAX_NAME = 1_000
+"""Characters of a column's name."""
 CHUNK_CELLS = 5_000_000
 """A chunk of a wide sheet has fewer rows, so that it holds no more cells than this."""
 
@@ -107,7 +112,7 @@ def unique_names(cells: Sequence[str]) -> tuple[str, ...]:
     seen: dict[str, int] = {}
     names = []
     for position, cell in enumerate(cells, start=1):
-        name = cell.replace("\ufeff", "").strip() or f"c{position}"
+        name = cell.replace("\ufeff", "").strip()[:MAX_NAME] or f"c{position}"
         seen[name] = seen.get(name, 0) + 1
         names.append(name if seen[name] == 1 else f"{name} #{seen[name]}")
     return tuple(names)
@@ -133,7 +138,7 @@ def find_header(sheet: Sheet, layout: Layout) -> Header | None:
         if max(candidate) > len(rows):
             continue
         names = unique_names(_joined([rows[i - 1] for i in candidate]))
-        folded = {fold(name) for name in names}
+        folded = set(map(_folded, names))
         if not wanted <= folded or unwanted & folded or not _all_fit(match.header_patterns, names):
             continue
         names = _reaching(names, layout)
@@ -153,6 +158,10 @@ def _reaching(names: tuple[str, ...], layout: Layout) -> tuple[str, ...]:
     named = (name for column in layout.columns for name in (*column.source, *column.any_of))
     last = max((int(name[1:]) for name in named if POSITION.fullmatch(name)), default=0)
     return (*names, *(f"c{position}" for position in range(len(names) + 1, last + 1)))
+
+
+_folded = lru_cache(100_000)(fold)
+"""Every layout looks at the same rows."""
 
 
 def tag_row(rows: list[list[str]]) -> int | None:
@@ -270,7 +279,7 @@ def rows_sheet(name: str, rows: list[list[str | None]]) -> Sheet:
         if pending:
             yield chunk_of_rows(name, header, pending)
 
-    return Sheet(name, [[cell or "" for cell in row] for row in rows[:PREVIEW_ROWS]], chunks)
+    return Sheet(name, [[(cell or "")[:MAX_PREVIEW] for cell in row] for row in rows[:PREVIEW_ROWS]], chunks)
 
 
 def chunk_of_rows(sheet: str, header: Header, rows: list[tuple[int, list[str | None]]]) -> Chunk:

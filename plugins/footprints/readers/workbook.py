@@ -27,6 +27,7 @@ from footprints.errors import DeliveryError
 from footprints.readers import archive
 from footprints.readers.table import (
     MAX_COLUMNS,
+    MAX_PREVIEW,
     PREVIEW_ROWS,
     Chunk,
     Header,
@@ -65,6 +66,8 @@ def open_workbook(path: Path, max_unpacked_bytes: int) -> OpenFile:
     refuse_bomb(path, max_unpacked_bytes)
     workbook = _guarded(lambda: CalamineWorkbook.from_path(str(path)))
     names = _guarded(lambda: workbook.sheet_names)
+    if not names:
+        raise DeliveryError("file.unreadable", format="Excel")
     return OpenFile("xlsx", [sheet for name in names if (sheet := _sheet(workbook, name)) is not None], {})
 
 
@@ -227,7 +230,7 @@ def _sheet(workbook: CalamineWorkbook, name: str) -> Sheet | None:
         if type(error).__name__ == "PanicException":
             return None
         raise
-    preview = [[cell_text(cell) for cell in row] for row in islice(_rows(sheet), PREVIEW_ROWS)]
+    preview = [[cell_text(cell)[:MAX_PREVIEW] for cell in row] for row in islice(_rows(sheet), PREVIEW_ROWS)]
 
     def chunks(header: Header, chunk_rows: int, on_ragged: Callable[[RaggedRow], None]) -> Iterator[Chunk]:
         rows = islice(_rows(sheet), header.rows_before_data, None)

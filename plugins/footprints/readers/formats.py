@@ -84,7 +84,7 @@ def _is_binary(start: bytes) -> bool:
     if start.startswith(WIDE_MARKS) or encodings.by_zeros(start) is not None:
         return False
     control = sum(byte < 0x20 and byte not in b"\t\n\v\f\r\x1a\x1b\x1e\x1f" for byte in start)
-    return control > MAX_CONTROL * len(start)
+    return control > max(2, MAX_CONTROL * len(start))
 
 
 def _in_zip(path: Path, start: bytes) -> Format:

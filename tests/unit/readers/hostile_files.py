@@ -286,7 +286,6 @@ add(
 )
 add(
     "file.format_unknown",
-    header_of_controls=b"a\x1b[31m,b\x07\n1,2\n",
     noise=bytes(range(256)) * 8,
     controls=b"\1\2\3\4\5" * 100,
     sparse_zeros=b"a\0\0\0\0\0b" * 100,
@@ -509,6 +508,7 @@ add(
 )
 add(
     "layout.unknown",
+    header_of_controls=b"a\x1b[31m,b\x07\n1,2\n",
     ods_rows_repeated=lambda: ods_rows((1048576, 16384, "x" * 40)),
     one_word=b"hello",
     prose=b"Bonjour, veuillez trouver ci-joint le fichier.\nMerci",

@@ -44,7 +44,7 @@ def expected(records: list[Record], numbers: list[int], *, split: bool) -> tuple
         else:
             kept.add(number)
         seen.append((key, fact))
-    return len((losing[True] | losing[False]) - kept), n_lost, sorted(losing[True]), sorted(losing[False])
+    return len((losing[True] | losing[False]) - kept), n_lost, sorted(losing[True])[:20], sorted(losing[False])[:20]
 
 
 @pytest.mark.parametrize("repeated", ["last", "split", "number"])

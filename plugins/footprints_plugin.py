@@ -1,6 +1,6 @@
-"""The one file in this folder that Airflow loads as a plugin: the webhook by which an object store reports deliveries.
+"""The one file in this folder that Airflow loads as a plugin: the webhook of the object store, and the drop page.
 
-Airflow does not put plugin apps behind its login, so the webhook authenticates its callers itself. Everything heavy is
+Airflow does not put plugin apps behind its login, so both authenticate their callers themselves. Everything heavy is
 imported by the first call, to keep the start of the api-server light.
 """
 
@@ -98,8 +98,26 @@ def _store() -> Store:
     return Store(settings())
 
 
+@cache
+def _drop_page() -> FastAPI:
+    from footprints.drop_page.routes import router
+
+    pages = FastAPI(title="Footprints", docs_url=None, redoc_url=None, openapi_url=None)
+    pages.include_router(router)
+    return pages
+
+
+async def _later(scope: Any, receive: Any, send: Any) -> None:
+    """The drop page, imported by its first visitor."""
+    pages = await run_in_threadpool(_drop_page)
+    await pages(scope, receive, send)
+
+
+app.mount("", _later)
+
+
 class FootprintsPlugin(AirflowPlugin):
-    """Mounts the webhook at `/footprints` of the api-server."""
+    """Mounts the webhook and the drop page at `/footprints` of the api-server."""
 
     name = "footprints"
     fastapi_apps: ClassVar[list[Any]] = [{"app": app, "url_prefix": "/footprints", "name": "Footprints"}]

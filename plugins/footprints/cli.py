@@ -713,6 +713,7 @@ def _print_where_to_look(delivery_id: int) -> None:
     out.print("\n[bold]Where to look[/bold]")
     for label, text in (
         ("Airflow", f"{urls['airflow']}  user {state.ADMIN}, password {known.secrets['airflow_admin']}"),
+        ("drop page", f"{ours} invite mhub   (prints a partner's link to {urls['drop']})"),
         ("receipts", f"{ours} receipt {delivery_id} --html receipt.html   (in the bucket: receipts/…)"),
         ("rejected rows", f"{ours} rejects {delivery_id}"),
         ("warehouse", f'eval "$({ours} env)" && {psql} -c "TABLE trends.cell LIMIT 5"'),

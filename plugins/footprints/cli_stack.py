@@ -32,6 +32,7 @@ class Place(enum.StrEnum):
     """What `footprints url` knows."""
 
     airflow = "airflow"
+    drop = "drop"
     warehouse = "warehouse"
     analyst = "analyst"
     s3 = "s3"

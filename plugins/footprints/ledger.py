@@ -156,17 +156,23 @@ def get(connection: Connection, delivery_id: int) -> Delivery:
 
 
 def list_deliveries(
-    connection: Connection, *, source_id: str | None = None, state: str | None = None, limit: int = 1000
+    connection: Connection,
+    *,
+    source_id: str | None = None,
+    state: str | None = None,
+    partner_id: str | None = None,
+    limit: int = 1000,
 ) -> list[Delivery]:
-    """Deliveries, newest first, of one source or state where given."""
+    """Deliveries, newest first, of one source, state or partner where given."""
     rows = connection.execute(
         text(
             f"SELECT {COLUMNS} FROM meta.delivery"
             " WHERE (CAST(:source AS text) IS NULL OR source_id = :source)"
             " AND (CAST(:state AS text) IS NULL OR state = :state)"
+            " AND (CAST(:partner AS text) IS NULL OR partner_id = :partner)"
             " ORDER BY delivery_id DESC LIMIT :limit"
         ),
-        {"source": source_id, "state": state, "limit": limit},
+        {"source": source_id, "state": state, "partner": partner_id, "limit": limit},
     )
     return [_delivery(row) for row in rows]
 

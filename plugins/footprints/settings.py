@@ -71,6 +71,14 @@ class Settings(BaseSettings):
     """JSON, source → base address of its feed, where it is not the contract's (`{"mhub-survey": "https://…/"}`)."""
     feed_secrets: SecretStr = SecretStr("")
     """JSON, name of a secret → `login`, `password`, `region`. In Airflow a connection `feed_<name>` wins."""
+    drop_url: str = ""
+    """Address of the drop page as a partner's browser reaches it; the store must let that origin in (CORS)."""
+    s3_public_url: str | None = None
+    """Where the store is for a partner's browser; left out where that is `AWS_ENDPOINT_URL`."""
+    drop_check_bytes: int = 64 * 2**20
+    """A larger file is not checked by the drop page before it is sent."""
+    drop_max_bytes: int = 4 * 2**30
+    """A larger file cannot be sent by the drop page (one PUT; S3 takes 5 GiB at most): use an S3 client."""
 
     expectations_dir: Path = REPOSITORY / "expectations"
     sql_dir: Path = REPOSITORY / "sql"

@@ -19,7 +19,7 @@ from footprints.errors import ConfigurationError
 from footprints.settings import settings
 from footprints.stack import airflow_parts, postgres
 from footprints.stack.lifecycle import migrate_warehouse
-from footprints.stack.seaweedfs import wait_for_put
+from footprints.stack.seaweedfs import allow_uploads_from, wait_for_put
 
 WAREHOUSE_URLS = (
     "FOOTPRINTS_WAREHOUSE_OWNER_URL",
@@ -42,6 +42,7 @@ def setup() -> None:
                 postgres.allow_connect(connection, str(parsed.database), [str(parsed.username)])
     migrate_warehouse(os.environ)
     wait_for_put(boto3.client("s3"), settings().landing_bucket, lambda: True, 120)
+    allow_uploads_from(boto3.client("s3"), settings().landing_bucket, _need("FOOTPRINTS_DROP_URL"))
     password_file = Path(_need("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"))
     airflow_parts.write_password(password_file, _need("FOOTPRINTS_AIRFLOW_PASSWORD"))
 

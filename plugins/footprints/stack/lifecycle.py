@@ -24,7 +24,7 @@ from footprints.settings import settings
 from footprints.stack import airflow_parts as airflow
 from footprints.stack import ports, processes, state
 from footprints.stack.postgres import Postgres
-from footprints.stack.seaweedfs import GRPC_OFFSET, SeaweedFS
+from footprints.stack.seaweedfs import GRPC_OFFSET, SeaweedFS, allow_uploads_from
 from footprints.stack.state import BUCKET, OWNER, ROLES, WAREHOUSE, Started, State
 
 PARTS = ("postgres", "s3", "airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer")
@@ -303,6 +303,7 @@ class _Start:
                 store.prepare()
                 self.launch("s3")
             store.wait_ready(BUCKET, lambda: self.goes_on("s3"), PATIENCE)
+            allow_uploads_from(store.client(), BUCKET, state.urls(self.stack.state)["drop"])
         self.progress("s3", "ready")
 
     def metadata(self) -> None:

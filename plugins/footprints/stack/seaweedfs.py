@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -20,6 +21,7 @@ from footprints.stack.ports import LOOPBACK
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CORSRuleTypeDef
 
 GRPC_OFFSET = 10_000
 """SeaweedFS opens gRPC this far above each of its ports."""
@@ -156,6 +158,18 @@ class SeaweedFS:
         except (BotoCoreError, ClientError):
             return False
         return True
+
+
+def allow_uploads_from(client: S3Client, bucket: str, page_url: str) -> None:
+    """Lets browsers that show our drop page PUT objects into the bucket: its origin only, and no other method."""
+    origin = "{0.scheme}://{0.netloc}".format(urlsplit(page_url))
+    rule: CORSRuleTypeDef = {
+        "AllowedOrigins": [origin],
+        "AllowedMethods": ["PUT"],
+        "AllowedHeaders": ["content-type", "if-none-match", "x-amz-checksum-sha256"],
+        "MaxAgeSeconds": 600,
+    }
+    client.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})
 
 
 def wait_for_put(client: S3Client, bucket: str, alive: Callable[[], bool], patience: float) -> None:

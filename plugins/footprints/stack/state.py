@@ -128,7 +128,7 @@ CHOSEN = tuple(
     for name in (
         "CONTACT", "FEEDS", "FEED_URLS", "FEED_SECRETS",
         "EXPECTATIONS_DIR", "DATA_DOCS_DIR", "SQS_QUEUE_URL", "CHUNK_ROWS", "GX_ROWS", "CLAIM_LIMIT",
-        "CLAIM_TIMEOUT_MINUTES", "MAX_OBJECT_BYTES", "MAX_UNPACKED_BYTES",
+        "CLAIM_TIMEOUT_MINUTES", "MAX_OBJECT_BYTES", "MAX_UNPACKED_BYTES", "DROP_CHECK_BYTES", "DROP_MAX_BYTES",
     )
 )  # fmt: skip
 """Settings that whoever starts the stack may choose in the environment; the workers get them too."""
@@ -152,6 +152,8 @@ def variables(home: Path, state: State) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": state.secrets["s3_access_key"],
         "AWS_SECRET_ACCESS_KEY": state.secrets["s3_secret_key"],
         "AWS_DEFAULT_REGION": seaweedfs.REGION,
+        "FOOTPRINTS_S3_PUBLIC_URL": f"http://{LOOPBACK}:{state.ports['s3']}",
+        "FOOTPRINTS_DROP_URL": urls(state)["drop"],
         "FOOTPRINTS_WEBHOOK_TOKEN": state.secrets["webhook_token"],
         "FOOTPRINTS_PRIVACY_KEY": state.secrets["privacy_key"],
         "FOOTPRINTS_AIRFLOW_URL": f"http://{LOOPBACK}:{state.ports['airflow-api-server']}",
@@ -200,6 +202,7 @@ def urls(state: State) -> dict[str, str]:
     """The addresses of `footprints url`: the warehouse's is libpq's, as the reader."""
     return {
         "airflow": f"http://{LOOPBACK}:{state.ports['airflow-api-server']}",
+        "drop": f"http://{LOOPBACK}:{state.ports['airflow-api-server']}/footprints/drop",
         "warehouse": postgres.url(
             state.ports["postgres"], WAREHOUSE, DASHBOARD, state.secrets[DASHBOARD], driver="postgresql"
         ),

@@ -45,7 +45,7 @@ class ExaminationError(Exception):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the receipt of a file would say: the state, one line, and the receipt as a page."""
+    """What the receipt of a file would say: the state, one line, and the main part of the receipt's page."""
 
     state: str
     summary: str
@@ -244,12 +244,14 @@ def _judge(path: str, source: str, language: str) -> dict[str, Any]:
     receipt = check_file(Path(path), source, settings, REJECTS_SHOWN)
     receipt = replace(receipt, language=language, title=contract.title[language])  # type: ignore[arg-type]
     counts = receipt.delivery.counts
+    page = receipts.write(receipt, settings.contact)[1].decode()
     return {
         "state": receipt.delivery.state,
         "summary": receipts.summary_line(receipt, receipt.language),
         "rows_read": counts.rows_read,
         "rows_rejected": counts.rows_rejected,
-        "page": receipts.write(receipt, settings.contact)[1].decode(),
+        # Without its head: the drop page has the same style sheet, and lets no other in.
+        "page": page[page.index("<main") : page.index("</main>") + len("</main>")],
     }
 
 

@@ -56,6 +56,7 @@ async function check(file) {
   const source = document.querySelector("input[name=source]:checked").value;
   chosen = { file, source, sha256: null };
   at("answer").replaceChildren();
+  at("details").replaceChildren();
   at("outcome").replaceChildren();
   at("sending").hidden = true;
   at("progress").hidden = true;
@@ -93,8 +94,10 @@ async function check(file) {
     second.append(...heading.childNodes);
     heading.replaceWith(second);
   }
-  at("answer").replaceChildren(...document.importNode(receipt.querySelector("main"), true).childNodes);
-  tell("status", isolated(file.name) + " – " + verdict.summary);
+  const [first, ...rest] = document.importNode(receipt.querySelector("main"), true).children;
+  at("answer").replaceChildren(first);
+  at("details").replaceChildren(...rest);
+  tell("status", say("now.checked", { name: isolated(file.name), verdict: verdict.summary }));
   offer(true, verdict.state !== "loaded");
 }
 
@@ -207,7 +210,10 @@ function start() {
     zone.classList.remove("over");
     const files = event.dataTransfer.files;
     if (files.length > 1) tell("status", say("error.one_file"), true);
-    else if (files.length === 1) check(files[0]);
+    else if (files.length === 1) {
+      input.value = ""; // it would go on to name the file before
+      check(files[0]);
+    }
   });
 }
 

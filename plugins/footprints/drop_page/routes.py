@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
@@ -33,8 +33,8 @@ from footprints.contracts import Contract, Partner, load_contracts
 from footprints.drop_page import uploads
 from footprints.drop_page.examiner import ExaminationError, Examiner
 from footprints.errors import NotFoundError
-from footprints.model import Delivery, Language
-from footprints.receipts.messages import isolated
+from footprints.model import Delivery, Language, State
+from footprints.receipts import messages
 from footprints.settings import settings
 from footprints.storage import Store
 from footprints.warehouse.engine import engine
@@ -393,7 +393,9 @@ def _page(request: Request, visitor: Visitor | None, language: Language, is_wron
 
 def _values(request: Request, language: Language) -> dict[str, Any]:
     words = _texts()
-    own = {name: text[language] for name, text in words.items()}
+    own = {name: one[language] for name, one in words.items()}
+    # A state is called as the receipt calls it.
+    own |= {f"state.{state}": messages.text(f"state.{state}", language) for state in get_args(State)}
     shown = {
         name: one for name, one in own.items() if name.startswith(("now.", "error.", "state.", "send", "receipt."))
     }
@@ -401,7 +403,7 @@ def _values(request: Request, language: Language) -> dict[str, Any]:
         "language": language,
         "base": _base(request),
         "t": lambda text_name, /, **values: own[text_name].format(**values),
-        "bdi": isolated,
+        "bdi": messages.isolated,
         "file_name": lambda delivery: delivery.object_key.rpartition("/")[2],
         "texts": json.dumps(shown, ensure_ascii=False),
         "check_bytes": settings().drop_check_bytes,

@@ -210,7 +210,7 @@ def receipt(visitor: SignedIn, delivery_id: int, name: str) -> Response:
     if name != "receipt.html":
         return RedirectResponse(uploads.sign_download(settings(), delivery.bucket, key), headers=_headers())
     # The page brings a policy of its own for its style; it runs nothing, and may not be framed.
-    headers = _headers() | {"Content-Security-Policy": "sandbox allow-popups; frame-ancestors 'none'"}
+    headers = _headers() | {"Content-Security-Policy": "sandbox allow-downloads allow-popups; frame-ancestors 'none'"}
     return HTMLResponse(store.get_bytes(delivery.bucket, key), headers=headers)
 
 

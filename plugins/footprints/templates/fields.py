@@ -100,7 +100,10 @@ def _is_sheet(layout: Layout) -> bool:
         return False
     if read.format not in (None, "xlsx") or read.records is not None or read.header_row == "none":
         return False
-    if read.skip_rows_after_header or layout.match.n_columns is not None:
+    if read.skip_rows_after_header or layout.match.n_columns is not None or layout.match.header_patterns:
+        return False
+    # Nobody draws a shape by hand; a header that only a pattern knows has no name to write.
+    if any(c.target == "geometry" or (c.required and c.pattern is not None) for c in layout.columns):
         return False
     if layout.match.headers and layout.match.tags:  # two rows that must fit each other: an export of a program
         return False

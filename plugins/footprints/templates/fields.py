@@ -96,7 +96,7 @@ def layouts_with_template(contract: Contract) -> list[str]:
 
 def _is_sheet(layout: Layout) -> bool:
     read = layout.read
-    if layout.table in ("form_question", "form_choice"):
+    if layout.table in ("form_question", "form_choice", "statistic"):  # made by programs
         return False
     if read.format not in (None, "xlsx") or read.records is not None or read.header_row == "none":
         return False
@@ -105,9 +105,11 @@ def _is_sheet(layout: Layout) -> bool:
     # Nobody draws a shape by hand; a header that only a pattern knows has no name to write.
     if any(c.target == "geometry" or (c.required and c.pattern is not None) for c in layout.columns):
         return False
-    if layout.match.headers and layout.match.tags:  # two rows that must fit each other: an export of a program
+    headers = [*layout.match.headers, *(header for header, _ in _readers(layout))]
+    # Tags under names of one's own are two rows that must fit each other: an export of a program.
+    if layout.match.tags and not all(header.startswith("#") for header in headers):
         return False
-    return not any(POSITIONAL.fullmatch(header) for header, _ in _readers(layout))
+    return not any(POSITIONAL.fullmatch(header) for header in headers)
 
 
 def template_of(contract: Contract, name: str | None = None) -> Template:

@@ -26,8 +26,6 @@ from footprints.templates.workbook import LISTS, ROWS, text, written
 from footprints.warehouse.tables import TABLES
 
 CONTRACTS = load_contracts(REPOSITORY / "expectations")
-QUESTIONNAIRES = {"reach-bfa-msna"}
-"""Sources of nothing but a form."""
 LAYOUTS = [(source, name) for source, contract in CONTRACTS.items() for name in layouts_with_template(contract)]
 N_ROWS = 3
 NAMES = {

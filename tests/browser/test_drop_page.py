@@ -148,7 +148,8 @@ def test_a_partner_mends_and_sends_a_file(
     assert page.inner_text("#send") == send
     page.click("#send")
     page.wait_for_selector("#send:disabled")
-    page.wait_for_function("document.querySelector('#progress').hidden && document.querySelector('#outcome').innerText")
+    page.wait_for_selector("#progress", state="hidden")
+    page.wait_for_selector("#outcome p:not(.alert)")
     keys = [key for key in Store(platform).list_keys(platform.landing_bucket, "landing/") if key.endswith(name)]
     assert len(keys) == 1
     assert keys[0].startswith("landing/mhub/mhub-incidents/")

@@ -58,7 +58,8 @@ CREATE TABLE core.place (
 CREATE INDEX place_delivery_idx ON core.place (delivery_id);
 CREATE INDEX place_code_idx ON core.place (place_code);
 CREATE INDEX place_country_idx ON core.place (country_code, admin_level, list_code);
-CREATE INDEX place_name_idx ON core.place USING gin (name_keys);
+-- Without the list of pending entries: each look-up after a load would read all of it, tens of thousands of times.
+CREATE INDEX place_name_idx ON core.place USING gin (name_keys) WITH (fastupdate = off);
 
 COMMENT ON TABLE core.place IS
 'Places as lists state them: a record for each list that names the place. core.place_dimension has each place once.';

@@ -236,7 +236,7 @@ def test_bad_files_are_answered_and_harm_no_neighbour(stack: Platform) -> None:
         f"{folder}a%2Fb%20c.csv": (b"one,two\n1,2\n", "layout.unknown"),
         f"{folder}{'n' * 200}.csv": (b'{"not": "a table"', "file.unreadable"),
         f"{folder}bomb.xlsx": (b"PK\x03\x04" + b"\x00" * 60, "file.unreadable"),
-        "landing/mhub/no-such-source/file.csv": (good.encode(), "source.unknown"),
+        "landing/mhub/no-such-source/file.csv": (good.encode(), "source.other"),
         "landing/unhcr/mhub-incidents/of-another-partner.csv": (good.encode(), "source.unknown"),
         "landing/stray.csv": (good.encode(), "key.malformed"),
     }
@@ -572,12 +572,19 @@ def test_no_personal_value_has_left_its_file(stack: Platform) -> None:
                     assert not holds(row.encode()), (schema, table)
     assert n_rows > 10_000
     s3, bucket = stack.s3(), stack.exports()["FOOTPRINTS_LANDING_BUCKET"]
-    holding = Counter[str]()
+    holding: list[str] = []
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for item in page["Contents"]:
             if holds(s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()):
-                holding[item["Key"].split("/")[0]] += 1
-    assert holding == {"landing": 1, "archive": 1}  # which also proves that this search would find them
+                holding.append(item["Key"])
+    assert Counter(key.split("/")[0] for key in holding) == {"landing": 1, "archive": 1, "receipts": 2}
+    # Which also proves that this search would find them. The two are the partner's own file, marked, beside its receipt.
+    (sent,) = (key for key in holding if key.startswith("landing/"))
+    partner, source, name = sent.removeprefix("landing/").split("/")
+    (delivery,) = (d for d in stack.deliveries() if d["key"] == sent)
+    marked = [key for key in holding if key.startswith("receipts/")]
+    assert {key.rsplit("/", 1)[0] for key in marked} == {f"receipts/{partner}/{source}/{delivery['id']}"}
+    assert all(Path(name).stem in key.rsplit("/", 1)[-1] for key in marked), marked
 
 
 def _forms(text: str) -> list[bytes]:

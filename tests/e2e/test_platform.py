@@ -578,7 +578,7 @@ def test_no_personal_value_has_left_its_file(stack: Platform) -> None:
             if holds(s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()):
                 holding.append(item["Key"])
     assert Counter(key.split("/")[0] for key in holding) == {"landing": 1, "archive": 1, "receipts": 2}
-    # Which also proves that this search would find them. The two are the partner's own file, marked, beside its receipt.
+    # Which also proves that the search finds them. The two are the partner's own file, marked, beside its receipt.
     (sent,) = (key for key in holding if key.startswith("landing/"))
     partner, source, name = sent.removeprefix("landing/").split("/")
     (delivery,) = (d for d in stack.deliveries() if d["key"] == sent)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from footprints.contracts import Layout, find_contract
 from footprints.errors import DeliveryError
 from footprints.examine import Examination, examine
-from footprints.model import Counts, Delivery, Issue, Receipt, Reject, State
+from footprints.model import EXAMPLE_ROWS, Counts, Delivery, Issue, Receipt, Reject, State
 from footprints.settings import Settings
 
 
@@ -78,10 +78,12 @@ class MemorySink:
             n_rows += len((losing[True] | losing[False]) - kept)
             exact_rows, differing = sorted(losing[True]), sorted(losing[False])
             if exact_rows:
-                issues.append(Issue("row.repeated", "note", None, len(exact_rows), tuple(exact_rows[:20])))
+                issues.append(Issue("row.repeated", "note", None, len(exact_rows), tuple(exact_rows[:EXAMPLE_ROWS])))
             if differing:
                 parameters = {"columns": [layout.header_of(column) for column in layout.record_key]}
-                issues.append(Issue("key.repeated", "flag", None, len(differing), tuple(differing[:20]), parameters))
+                issues.append(
+                    Issue("key.repeated", "flag", None, len(differing), tuple(differing[:EXAMPLE_ROWS]), parameters)
+                )
         return n_rows, n_records, issues
 
 

@@ -57,7 +57,7 @@ def good(platform: Settings, tmp_path: Path) -> tuple[int, int]:
     site = Site(platform)
     site.clear()
     n_bad = sum(small_csv(tmp_path / "reports.csv", N_ROWS, 0.05).values())
-    return site.deliver_as("mhub", "mhub-incidents", tmp_path / "reports.csv"), n_bad
+    return site.deliver("mhub-incidents", "reports.csv", (tmp_path / "reports.csv").read_bytes(), "mhub"), n_bad
 
 
 def commands_with_json() -> set[str]:

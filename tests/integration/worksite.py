@@ -148,15 +148,9 @@ class Site:
         """Works through deliveries; the states that they end in."""
         return [pipeline.process(i, self.settings).state for i in ids]
 
-    def deliver(self, source: str, name: str, body: bytes) -> int:
+    def deliver(self, source: str, name: str, body: bytes, partner: str = "test") -> int:
         """Puts and processes one file."""
-        delivery_id = self.put(source, name, body)
-        self.process(delivery_id)
-        return delivery_id
-
-    def deliver_as(self, partner: str, source: str, path: Path) -> int:
-        """Puts and processes a file of one of our own sources."""
-        delivery_id = self.put(source, path.name, path.read_bytes(), partner)
+        delivery_id = self.put(source, name, body, partner)
         self.process(delivery_id)
         return delivery_id
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from footprints.contracts import Contract, Layout, find_contract
 from footprints.errors import DeliveryError
 from footprints.examine import Examination, examine
-from footprints.model import Counts, Delivery, Issue, Receipt, ReceiptFile, Reject, State
+from footprints.model import EXAMPLE_ROWS, Counts, Delivery, Issue, Receipt, ReceiptFile, Reject, State
 from footprints.settings import Settings
 
 Numbers = npt.NDArray[np.int64]
@@ -90,10 +90,12 @@ class MemorySink:
             n_rows += int(np.count_nonzero(~np.isin(rows, numbers[~lost])))
             exact_rows, differing = (np.unique(numbers[lost & one]).tolist() for one in (is_exact, ~is_exact))
             if exact_rows:
-                issues.append(Issue("row.repeated", "note", None, len(exact_rows), tuple(exact_rows[:20])))
+                issues.append(Issue("row.repeated", "note", None, len(exact_rows), tuple(exact_rows[:EXAMPLE_ROWS])))
             if differing:
                 parameters = {"columns": [layout.header_of(column) for column in layout.record_key]}
-                issues.append(Issue("key.repeated", "flag", None, len(differing), tuple(differing[:20]), parameters))
+                issues.append(
+                    Issue("key.repeated", "flag", None, len(differing), tuple(differing[:EXAMPLE_ROWS]), parameters)
+                )
         return n_rows, n_records, issues
 
 

@@ -156,17 +156,15 @@ class Site:
         """Works through deliveries; the states that they end in."""
         return [pipeline.process(i, self.settings).state for i in ids]
 
-    def deliver(self, source: str, name: str, body: bytes) -> int:
+    def deliver(self, source: str, name: str, body: bytes, partner: str = "test") -> int:
         """Puts and processes one file."""
-        delivery_id = self.put(source, name, body)
+        delivery_id = self.put(source, name, body, partner)
         self.process(delivery_id)
         return delivery_id
 
     def deliver_as(self, partner: str, source: str, path: Path) -> int:
-        """Puts and processes a file of one of our own sources."""
-        delivery_id = self.put(source, path.name, path.read_bytes(), partner)
-        self.process(delivery_id)
-        return delivery_id
+        """Puts and processes a file, as this partner sends it."""
+        return self.deliver(source, path.name, path.read_bytes(), partner)
 
     def sweep(self) -> int:
         """Enrols what the ledger does not hold; how many."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
+from tests.unit.harmonise.mapping_rows import chunk_of, mapper_of
 
-from footprints.contracts import Column, Contract, Layout, Match, Partner, Read
+from footprints.contracts import Column, Layout, Match, Read
 from footprints.errors import ContractError, DeliveryError
-from footprints.harmonise.countries import load_crosswalk
 from footprints.harmonise.mapping import Mapped, Mapper
-from footprints.readers.table import Chunk, Header
+from footprints.readers.table import Header
 
 DAY = Column("incident_date", source=("day",), type="date", formats=("%d/%m/%Y",), required=True)
 KEY = Column("_key", source=("id",), required=True)
@@ -32,32 +30,11 @@ def mapper(headers: tuple[str, ...], *columns: Column, key: tuple[str, ...] = ("
         as_of={"received": ""},
         **more,
     )
-    contract = Contract(
-        source="test",
-        partner=Partner("test", "Test", "en"),
-        title={},
-        publisher="",
-        licence="",
-        citation="",
-        confidentiality="private",
-        cadence=None,
-        max_reject_share=0.2,
-        show_values=False,
-        layouts=(layout,),
-        countries=load_crosswalk(),
-        directory=Path(),
-        sha256="",
-    )
-    return Mapper(contract, layout, Header(headers, 1), "secret")
-
-
-def chunk(rows: dict[str, list[str]]) -> Chunk:
-    n = len(next(iter(rows.values())))
-    return Chunk("", np.arange(2, n + 2), {name: pa.array(cells, pa.large_string()) for name, cells in rows.items()})
+    return mapper_of(layout, headers)
 
 
 def map_rows(rows: dict[str, list[str]], *columns: Column, **more: Any) -> Mapped:
-    return mapper(tuple(rows), *columns, **more).map(chunk(rows))
+    return mapper(tuple(rows), *columns, **more).map(chunk_of(rows))
 
 
 def found(mapped: Mapped) -> dict[tuple[str, str, str | None], list[int]]:
@@ -201,7 +178,7 @@ def test_unknown_columns_are_kept_as_text_but_for_what_identifies_persons() -> N
     m = mapper(tuple(rows), unknown_columns="keep", drop=("staff",), hash=("token",))
     notes = {issue.rule: issue.parameters["columns"] for issue in m.notes}
     assert notes == {"columns.kept": ["Colour", "Remark"], "columns.private": ["Respondent name", "staff", "token"]}
-    mapped = m.map(chunk(rows))
+    mapped = m.map(chunk_of(rows))
     assert mapped.records["extra"].to_pylist() == ['{"Colour": "007"}', '{"Remark": "fine"}', '{"Colour": "NA"}']
     assert found(mapped) == {("identifier.left_out", "note", "Remark"): [0]}
 

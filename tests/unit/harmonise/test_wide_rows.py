@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
+from tests.unit.harmonise.mapping_rows import chunk_of, mapper_of
 
-from footprints.contracts import Column, Contract, Layout, Match, Partner, Read, Unpivot, UnpivotColumn
+from footprints.contracts import Column, Layout, Match, Read, Unpivot, UnpivotColumn
 from footprints.errors import DeliveryError
-from footprints.harmonise.countries import load_crosswalk
-from footprints.harmonise.mapping import Mapped, Mapper
-from footprints.readers.table import Chunk, Header
+from footprints.harmonise.mapping import Mapped
 
 CONSTANTS = (
     Column("operation", value="test"),
@@ -38,25 +35,7 @@ def _map(
         as_of={"received": ""},
         unpivot=unpivot,
     )
-    contract = Contract(
-        source="test",
-        partner=Partner("test", "Test", "en"),
-        title={},
-        publisher="",
-        licence="",
-        citation="",
-        confidentiality="public",
-        cadence=None,
-        max_reject_share=0.2,
-        show_values=True,
-        layouts=(layout,),
-        countries=load_crosswalk(),
-        directory=Path(),
-        sha256="",
-    )
-    n = len(next(iter(rows.values())))
-    chunk = Chunk("", np.arange(2, n + 2), {name: pa.array(cells, pa.large_string()) for name, cells in rows.items()})
-    return Mapper(contract, layout, Header(tuple(rows), 1), "key", file_name=file_name).map(chunk)
+    return mapper_of(layout, tuple(rows), file_name, is_public=True).map(chunk_of(rows))
 
 
 def _rules(mapped: Mapped) -> dict[str, list[int]]:

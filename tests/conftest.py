@@ -162,6 +162,7 @@ def platform(warehouse: Warehouse, s3_store: SeaweedFS, s3_bucket: str) -> Itera
         "FOOTPRINTS_WAREHOUSE_READER_URL": warehouse.reader,
         "FOOTPRINTS_WAREHOUSE_OWNER_URL": warehouse.owner,
         "FOOTPRINTS_LANDING_BUCKET": s3_bucket,
+        "FOOTPRINTS_DROP_URL": "http://127.0.0.1:8080/footprints/drop",
         "FOOTPRINTS_WEBHOOK_TOKEN": "token-of-the-tests",
         "FOOTPRINTS_PRIVACY_KEY": "key-of-the-tests",
         "AWS_ENDPOINT_URL": s3_store.endpoint,

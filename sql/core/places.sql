@@ -15,7 +15,7 @@ DECLARE
     found text;
 BEGIN
     IF in_list = 'pcode' OR EXISTS (
-        SELECT FROM core.place AS p WHERE p.place_code = in_code AND p.list_code || '' = 'pcode'
+        SELECT FROM core.place AS p WHERE p.place_code = in_code AND p.list_code = 'pcode'
     ) THEN
         RETURN in_code;
     END IF;
@@ -24,11 +24,9 @@ BEGIN
     FROM core.place AS p
     WHERE
         p.name_keys && in_keys
-        -- By the index of names only: a planner that takes the table for empty (a vacuum ran while a list was being
-        -- loaded) would go through that of countries instead, all of it, for each place.
-        AND p.list_code || '' = 'pcode'
+        AND p.list_code = 'pcode'
         AND p.country_code || '' = in_country
-        AND p.admin_level + 0 = in_level
+        AND p.admin_level = in_level
     HAVING count(DISTINCT p.place_code) = 1;
     RETURN coalesce(found, in_code);
 END
@@ -80,7 +78,7 @@ BEGIN
             WHERE
                 step = 'code'
                 AND p.place_code IN (upper(btrim(in_code)), upper(btrim(in_place)))
-                AND p.country_code || '' = in_country
+                AND p.country_code = in_country
             UNION ALL
             SELECT p.*
             FROM core.place AS p
@@ -93,7 +91,7 @@ BEGIN
             UNION ALL
             SELECT p.*
             FROM core.place_alias AS a
-            INNER JOIN core.place AS p ON a.place_code = p.place_code AND a.country_code = p.country_code || ''
+            INNER JOIN core.place AS p ON a.place_code = p.place_code AND a.country_code = p.country_code
             WHERE
                 step = 'alias'
                 AND a.country_code = in_country
@@ -118,7 +116,7 @@ BEGIN
             CROSS JOIN LATERAL
                 core.canonical_place(hit.list_code, hit.place_code, hit.country_code, hit.admin_level, hit.name_keys) AS c (code)
             INNER JOIN core.place AS p
-                ON c.code = p.place_code AND hit.country_code = p.country_code || ''
+                ON c.code = p.place_code AND hit.country_code = p.country_code
                 AND (p.list_code = 'pcode' OR p.source_id = hit.source_id)
             GROUP BY c.code
         ),

@@ -83,6 +83,7 @@ SEEN |= {
     "feeds",
     "pull",
     "propose",
+    "invites",
 }
 
 
@@ -111,6 +112,21 @@ def test_lists_are_json(shell: Shell, good: tuple[int, int]) -> None:
     assert {result["trend_table"] for result in shell.json("refresh")} >= {"incident_month"}
     cells = shell.json("trends", "--country", "LBY", "--period", "2019")
     assert all(cell.keys() >= {"indicator", "n", "base", "value", "low", "high"} for cell in cells)
+
+
+def test_invitations_are_made_listed_and_taken_back(platform: Settings, shell: Shell) -> None:
+    code, out, _ = shell("invite", "mhub", "--days", 2)
+    link, token = out.strip().split("#")
+    assert (code, link) == (0, platform.drop_url)
+    [made] = shell.json("invites", "mhub")
+    assert (made["partner_id"], made["is_open"]) == ("mhub", True)
+    assert token not in json.dumps(made)
+    assert shell.json("invites", "nobody") == []
+    assert shell("revoke", "mhub", "--id", made["invite_id"])[0] == 0
+    assert [one["is_open"] for one in shell.json("invites", "mhub")] == [False]
+    code, out, _ = shell("invites")
+    assert (code, "revoked" in out, token in out) == (0, True, False)
+    assert shell("invite", "nobody")[0] == NotFoundError.exit_code
 
 
 def test_review_queues_are_lists_and_tables(platform: Settings, shell: Shell, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def test_setup_makes_everything_and_may_run_again(
         "FOOTPRINTS_WAREHOUSE_ANALYST_URL": analyst,
         "FOOTPRINTS_WAREHOUSE_READER_URL": reader,
         "FOOTPRINTS_LANDING_BUCKET": "composed",
+        "FOOTPRINTS_DROP_URL": "http://127.0.0.1:8080/footprints/drop",
         "FOOTPRINTS_AIRFLOW_PASSWORD": "secret",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": server.url("airflow", "airflow", "pw", driver="postgresql+psycopg2"),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(tmp_path / "passwords.json"),

@@ -281,3 +281,16 @@ def test_names_that_differ_have_different_keys_and_blanks_have_none(connection: 
         text("SELECT core.place_key('Gao'), core.place_key('Goa'), core.place_key(' - '), core.place_key('')")
     ).one()
     assert tuple(keys) == ("gao", "goa", None, None)
+
+
+def test_the_planner_knows_of_places_as_soon_as_they_are_loaded(site: Site) -> None:
+    """Where it takes the table for empty it goes through all of it for each place that is looked up: minutes."""
+    deliver(site, "pcodes.csv")
+    with site.warehouse.connect() as connection:
+        known = connection.execute(
+            text(
+                "SELECT c.reltuples, (SELECT count(*) FROM core.place) FROM pg_class AS c"
+                " WHERE c.oid = 'core.place'::regclass"
+            )
+        ).one()
+    assert known[0] == known[1] > 0

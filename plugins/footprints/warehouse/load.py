@@ -216,6 +216,14 @@ class Stage:
             issues=tuple(issues),
         )
 
+    def analyze(self) -> None:
+        """Tells the planner what the core table holds now, where the next load looks each of its places up in it.
+
+        Autovacuum does it a minute after the commit, and until then the planner may take the table for empty.
+        """
+        if self.layout.table == "place":
+            self.execute("ANALYZE core.place")
+
     def _is_first(self, mine: dict[str, object]) -> bool:
         """Whether the table holds nothing of this source, and no other snapshot could cover what we bring."""
         answer = self.execute(

@@ -355,8 +355,6 @@ def load(
         stage.merge(delivery.source_id, version, trends, siblings=sink.stages, layouts=contract.layouts)
         for stage in sink.stages
     ]
-    for stage in sink.stages:
-        stage.analyze()
     for stage, checked in sink.checked:
         interview_checks.merge(stage, checked, delivery.source_id, delivery.delivery_id)
     for merge in merges:

@@ -216,14 +216,6 @@ class Stage:
             issues=tuple(issues),
         )
 
-    def analyze(self) -> None:
-        """Tells the planner what the core table holds now, where the next load looks each of its places up in it.
-
-        Autovacuum does it a minute after the commit, and until then the planner may take the table for empty.
-        """
-        if self.layout.table == "place":
-            self.execute("ANALYZE core.place")
-
     def _is_first(self, mine: dict[str, object]) -> bool:
         """Whether the table holds nothing of this source, and no other snapshot could cover what we bring."""
         answer = self.execute(
@@ -260,7 +252,7 @@ class Stage:
         stated = [f"{c} = excluded.{c}" for c in ("delivery_id", "row_number", *columns)]
         assignments = ", ".join([*stated, *(f"{c} = DEFAULT" for c in self._unstated())])
         conflict = f"ON CONFLICT (source_id, record_key) DO UPDATE SET {assignments}" if where else ""
-        return self.execute(
+        n_records = self.execute(
             f"""
             INSERT INTO core.{self.layout.table} (source_id, record_key, delivery_id, row_number, {", ".join(columns)})
             SELECT %(source)s, record_key, %(delivery)s, row_number, {", ".join(columns)}
@@ -268,6 +260,11 @@ class Stage:
             """,
             mine,
         ).rowcount
+        if self.layout.table == "place":
+            # The next load looks each of its places up here. Autovacuum comes a minute after the commit, and until then
+            # the planner may take the table for empty and go through all of it each time.
+            self.execute("ANALYZE core.place")
+        return n_records
 
     def _repeated_keys(self) -> list[Issue]:
         """Leaves one record of each key in the stage (mode `last`), or tells different ones apart (`split`).

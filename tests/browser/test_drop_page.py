@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from tests.chromium import needs_chromium
 
 import footprints_plugin
 from footprints import invites, ledger, pipeline
@@ -24,20 +25,10 @@ from footprints.sweep import sweep
 from footprints.warehouse import reference
 from footprints.warehouse.engine import engine
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.integration,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium at /usr/bin/chromium"),
+    needs_chromium,
 ]
 SHOTS = os.environ.get("FOOTPRINTS_SHOTS")
 HEADER = "incident_id,incident_date,country,dead,missing"
@@ -81,15 +72,6 @@ def address(platform: Settings) -> Iterator[str]:
         Store(platform).client.delete_object(Bucket=platform.landing_bucket, Key=key)
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield running
-        running.close()
-
-
 @pytest.fixture
 def link(platform: Settings, address: str) -> str:
     with engine(platform.need("warehouse_url")).begin() as connection:
@@ -104,9 +86,9 @@ def shot(page: Any, name: str) -> None:
 
 @pytest.mark.parametrize(("language", "width"), [("en", 1280), ("fr", 390), ("ar", 390), ("ar", 1280)])
 def test_a_partner_mends_and_sends_a_file(
-    chromium: Any, platform: Settings, address: str, link: str, tmp_path: Path, language: str, width: int
+    browser: Any, platform: Settings, address: str, link: str, tmp_path: Path, language: str, width: int
 ) -> None:
-    page = chromium.new_page(viewport={"width": width, "height": 800}, locale=language)
+    page = browser.new_page(viewport={"width": width, "height": 800}, locale=language)
     page.set_default_timeout(60_000)
     noise: list[str] = []
     requests: list[str] = []
@@ -178,12 +160,12 @@ def test_a_partner_mends_and_sends_a_file(
     page.close()
 
 
-def test_a_wrong_link_is_told_and_the_keyboard_reaches_everything(chromium: Any, address: str, link: str) -> None:
-    page = chromium.new_page()
+def test_a_wrong_link_is_told_and_the_keyboard_reaches_everything(browser: Any, address: str, link: str) -> None:
+    page = browser.new_page()
     page.goto(f"{address}#wrong")
     page.wait_for_selector("[role=alert]")
     page.close()
-    page = chromium.new_page()
+    page = browser.new_page()
     page.goto(link)
     page.wait_for_selector("#file")
     reached = []

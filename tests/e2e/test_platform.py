@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import importlib.util
 import io
 import json
 import os
@@ -22,7 +21,6 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import boto3
@@ -32,6 +30,10 @@ import psycopg
 import pytest
 from boto3.s3.transfer import TransferConfig
 from sqlalchemy import create_engine
+from tests.chromium import launched, needs_chromium
+from tests.integration.real_files import counts_incidents as incidents
+from tests.integration.real_files import counts_unhcr_dtm as populations
+from tests.real_files import PARTNERS, needs_real_files
 
 from footprints import trends
 from footprints.contracts import load_contracts
@@ -41,10 +43,7 @@ from footprints.samples.incidents import benchmark_csv, small_csv
 from footprints.settings import REPOSITORY
 from footprints.stack import airflow_parts, postgres, processes, state
 
-DATA = Path(os.environ.get("FOOTPRINTS_DATA", REPOSITORY / "../shared/data")).resolve() / "partners"
-HAS_DATA = DATA.is_dir()
 FOOTPRINTS = [sys.executable, "-c", "from footprints.cli import main; main()"]
-CHROMIUM = Path("/usr/bin/chromium")
 SECRETS = ("+223 76 00 11 22", "Fatoumata Exemple", "not-a-date-but-a-name")
 SHOTS = os.environ.get("FOOTPRINTS_SHOTS")
 """A folder for the pictures of the pages, for whoever wants to look at them."""
@@ -52,19 +51,6 @@ CASUALTIES = 5
 """Small files that are under way while the scheduler is killed; their incidents are marked E2E-K."""
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
-real_files = pytest.mark.skipif(not HAS_DATA, reason=f"no real files at {DATA}: set FOOTPRINTS_DATA")
-
-
-def _module(name: str) -> ModuleType:
-    """A module of independent counts (pytest's importlib mode has no packages for them)."""
-    path = Path(__file__).parents[1] / "integration" / "real_files" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 class Platform:
@@ -152,8 +138,7 @@ def stack(platform_home: Path) -> Iterator[Platform]:
 @pytest.fixture(scope="module")
 def partner_files() -> dict[str, Any]:
     """Path below the partners' folder → what the file holds by an independent count."""
-    incidents, populations = _module("counts_incidents"), _module("counts_unhcr_dtm")
-    counts = {count.path: count for count in incidents.all_counts(DATA)}
+    counts = {count.path: count for count in incidents.all_counts(PARTNERS)}
     for make in populations.FILES:
         expected = make()
         counts[expected.file] = expected
@@ -287,7 +272,7 @@ def test_a_survey_with_identifiers_is_loaded(stack: Platform, tmp_path: Path) ->
     assert not [secret for secret in SECRETS if secret in receipt]
 
 
-@real_files
+@needs_real_files
 def test_samples_that_are_withdrawn_leave_nothing(stack: Platform) -> None:
     """So that the real files of the same sources come into a warehouse without them."""
     ours = ("iom-missing-migrants", "unhcr-population")
@@ -299,7 +284,7 @@ def test_samples_that_are_withdrawn_leave_nothing(stack: Platform) -> None:
         assert stack.query(f"SELECT FROM core.{table} WHERE source_id IN {ours} LIMIT 1") == []
 
 
-@real_files
+@needs_real_files
 def test_every_real_file_comes_to_its_independent_count(stack: Platform, partner_files: dict[str, Any]) -> None:
     """Some are dropped with our command; the others come from a plain client: at once, or as the aws CLI does it."""
     before = stack.deliveries()
@@ -311,11 +296,11 @@ def test_every_real_file_comes_to_its_independent_count(stack: Platform, partner
     for number, (key, (name, count)) in enumerate(keys.items()):
         if count.source in ("iom-missing-migrants", "unhcr-population", "iom-dtm"):
             if number % 2:
-                s3.put_object(Bucket=bucket, Key=key, Body=(DATA / name).read_bytes())
+                s3.put_object(Bucket=bucket, Key=key, Body=(PARTNERS / name).read_bytes())
             else:
-                s3.upload_file(str(DATA / name), bucket, key, Config=in_parts)
+                s3.upload_file(str(PARTNERS / name), bucket, key, Config=in_parts)
     for source in ("the-migrants-files", "frontex", "organisation-register"):
-        paths = [str(DATA / name) for name, count in keys.values() if count.source == source]
+        paths = [str(PARTNERS / name) for name, count in keys.values() if count.source == source]
         assert {d["state"] for d in stack.json("drop", *paths, "--source", source, "--wait")} == {"loaded"}
     found = {d["key"]: d for d in stack.deliveries(len(before) + len(keys))[len(before) :]}
     assert found.keys() == keys.keys()
@@ -340,11 +325,10 @@ def test_every_real_file_comes_to_its_independent_count(stack: Platform, partner
     assert min(d["rows_loaded"] for d in twins) == 0
 
 
-@real_files
+@needs_real_files
 def test_the_warehouse_adds_up_to_the_files(stack: Platform) -> None:
     """No incident twice because two exports hold it, no month twice because a workbook and its CSV do."""
-    incidents, populations = _module("counts_incidents"), _module("counts_unhcr_dtm")
-    history, by_year = incidents.mmp_history(DATA)
+    history, by_year = incidents.mmp_history(PARTNERS)
     assert len(history) == sum(by_year.values()) == 10_124
     lost: Counter[int] = Counter()
     for incident in history:
@@ -364,18 +348,18 @@ def test_the_warehouse_adds_up_to_the_files(stack: Platform) -> None:
             " WHERE source_id = 'iom-missing-migrants' GROUP BY 1"
         )
     )
-    files = incidents.the_migrants_files(DATA)
+    files = incidents.the_migrants_files(PARTNERS)
     assert [(files.n_records, *files.sums.values())] == stack.query(
         "SELECT count(*), coalesce(sum(n_dead), 0)::bigint, coalesce(sum(n_missing), 0)::bigint,"
         " sum(n_dead_and_missing)::bigint FROM core.incident WHERE source_id = 'the-migrants-files'"
     )
-    assert incidents.frontex(DATA).by_year == dict(
+    assert incidents.frontex(PARTNERS).by_year == dict(
         stack.query(
             "SELECT extract(year FROM period_start)::integer, sum(n_persons)::bigint FROM core.flow"
             " WHERE source_id = 'frontex' GROUP BY 1"
         )
     )
-    n_entries = incidents.register_cycles(DATA).n_records + incidents.register_products(DATA).n_records
+    n_entries = incidents.register_cycles(PARTNERS).n_records + incidents.register_products(PARTNERS).n_records
     assert stack.query("SELECT count(*) FROM core.data_collection WHERE source_id = 'organisation-register'") == [
         (n_entries,)
     ]
@@ -394,13 +378,13 @@ def test_the_warehouse_adds_up_to_the_files(stack: Platform) -> None:
             assert stack.query(own) == [(total,)], own
 
 
-@real_files
+@needs_real_files
 def test_dropping_everything_again_changes_nothing(stack: Platform, partner_files: dict[str, Any]) -> None:
     stack.run("refresh")
     before, deliveries = stack.checksums(), stack.deliveries()
     time.sleep(1)  # a version is told from the next by the second in which it was written
     for source in sorted({count.source for count in partner_files.values()}):
-        paths = [str(DATA / name) for name, count in partner_files.items() if count.source == source]
+        paths = [str(PARTNERS / name) for name, count in partner_files.items() if count.source == source]
         for delivery in stack.json("drop", *paths, "--source", source, "--wait"):
             assert delivery["state"] == "duplicate", delivery
             assert delivery["duplicate_of"] is not None
@@ -481,20 +465,14 @@ def test_the_nightly_dag_refreshes_and_writes_data_docs(stack: Platform) -> None
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium at /usr/bin/chromium")
+@needs_chromium
 def test_people_can_read_data_docs_receipts_and_airflow(stack: Platform, tmp_path: Path) -> None:
-    from playwright.sync_api import sync_playwright
-
     telling = next(d for d in stack.deliveries() if d["rows_rejected"] and d["state"] in ("loaded", "superseded"))
     receipt = tmp_path / "receipt.html"
     stack.run("receipt", str(telling["id"]), "--html", str(receipt))
     base = stack.variable("FOOTPRINTS_AIRFLOW_URL")
     shots = Path(SHOTS or tmp_path)
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=[*flags, "--disable-component-update", "--disable-sync"]
-        )
+    with launched() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         foreign: list[str] = []
         problems: list[str] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from tests.integration.feedsite import SECRETS, pulled
 from tests.integration.worksite import Site
+from tests.real_files import PARTNERS
 from tests.replay import FakeTime, Replay, document, kobo, serving, static
 
 from footprints.samples.survey import mali_interviews, write_kobo_xlsx
@@ -21,12 +21,10 @@ from footprints.settings import REPOSITORY, Settings
 
 pytestmark = pytest.mark.integration
 
-DATA = Path(os.environ.get("FOOTPRINTS_DATA", REPOSITORY / "../shared/data")).resolve() / "partners"
-
 
 def incidents(year: int) -> bytes:
     """A year of the Missing Migrants API: the real answer, or one of the same form."""
-    path = DATA / "iom-mmp" / f"{year}-json.json"
+    path = PARTNERS / "iom-mmp" / f"{year}-json.json"
     if path.exists():
         return path.read_bytes()
     names = (
@@ -47,7 +45,7 @@ def incidents(year: int) -> bytes:
 
 def displaced(level: int) -> bytes:
     """Chad at an admin level, as DTM's API has it: the real answer, or one of the same form."""
-    path = DATA / "iom-dtm" / f"displacement-admin{level}-admin0pcode-tcd.json"
+    path = PARTNERS / "iom-dtm" / f"displacement-admin{level}-admin0pcode-tcd.json"
     if path.exists():
         return path.read_bytes()
     one = {

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import pytest
-from tests.integration.real_files.fates import DATA, PARTNERS, Rows, fates, files
+from tests.integration.real_files.fates import Rows, fates, files
 from tests.integration.worksite import Site, told
+from tests.real_files import PARTNERS
 
 from footprints.contracts import load_contracts
 from footprints.model import Receipt
@@ -22,9 +22,6 @@ from footprints.settings import REPOSITORY, Settings
 CHECKER = Path(__file__).with_name("check_offline.py")
 LARGE = 400_000
 """Files from this size on (bytes) have test modules of their own: two run at a time."""
-missing = pytest.mark.skipif(
-    not PARTNERS.is_dir(), reason=f"no real files at {DATA}: set FOOTPRINTS_DATA to the folder that holds them"
-)
 
 
 def chosen(part: Literal["small", "large", "large of UNHCR"]) -> list[str]:

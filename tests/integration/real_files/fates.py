@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from tests.integration.real_files import counts_forms, counts_incidents, counts_lists, counts_places, counts_unhcr_dtm
-
-from footprints.settings import REPOSITORY
-
-DATA = Path(os.environ.get("FOOTPRINTS_DATA", REPOSITORY / "../shared/data")).resolve()
-PARTNERS = DATA / "partners"
+from tests.real_files import PARTNERS
 
 
 @dataclass(frozen=True)

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import ftfy
 import openpyxl
 import pytest
+from tests.real_files import PARTNERS, needs_real_files
 
 from footprints.contracts import load_contract
 from footprints.harmonise.countries import find_country, load_crosswalk, m49_codes
 from footprints.settings import REPOSITORY
 
 EXPECTATIONS = REPOSITORY / "expectations"
-DATA = Path(os.environ.get("FOOTPRINTS_DATA", REPOSITORY / "../shared/data")).resolve()
-PARTNERS = DATA / "partners"
 TAXONOMY = PARTNERS / "ocha-hxl" / "Countries & Territories Taxonomy MVP - C&T Taxonomy.csv"
 
 Reader = Callable[[Path], set[str]]
 
-pytestmark = pytest.mark.skipif(
-    not TAXONOMY.exists(), reason=f"no real files at {DATA}: set FOOTPRINTS_DATA to the folder that holds them"
-)
+pytestmark = needs_real_files
 
 NOT_COUNTRIES = {
     "Netherlands Antilles",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from tests.integration.real_files import every_file
 from tests.integration.worksite import Site
+from tests.real_files import needs_real_files
 
 from footprints.model import Receipt
 from footprints.settings import Settings
 
-pytestmark = [pytest.mark.integration, every_file.missing]
+pytestmark = [pytest.mark.integration, needs_real_files]
 FILES = every_file.chosen("large of UNHCR")
 
 

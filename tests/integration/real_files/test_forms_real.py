@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from tests.integration.real_files import counts_forms
-from tests.integration.real_files.every_file import missing
-from tests.integration.real_files.fates import PARTNERS
 from tests.integration.worksite import Site
+from tests.real_files import PARTNERS, needs_real_files
 
 from footprints.settings import Settings
 
-pytestmark = [pytest.mark.integration, missing]
+pytestmark = [pytest.mark.integration, needs_real_files]
 
 FORMS = {
     "reach-msna": ("reach", "reach-impact/REACH_2024_MSNA-kobo-tool_draft_v11.xlsx"),

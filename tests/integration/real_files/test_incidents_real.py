@@ -3,54 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib.util
-import itertools
-import os
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
+from tests.integration.real_files import counts_incidents as counts
+from tests.integration.real_files.loading import EXPECTATIONS, load
+from tests.real_files import PARTNERS, needs_real_files
 
-from footprints import ledger, pipeline
 from footprints.check import check_file
 from footprints.contracts import Layout, load_contract
 from footprints.examine import Examination, examine
 from footprints.harmonise.folding import fold
-from footprints.ledger import LandedObject, enrol
-from footprints.model import Delivery, Reject
-from footprints.settings import REPOSITORY, Settings
-from footprints.warehouse.reference import sync_source
+from footprints.model import Reject
+from footprints.settings import Settings
 
-EXPECTATIONS = REPOSITORY / "expectations"
-DATA = Path(os.environ.get("FOOTPRINTS_DATA", REPOSITORY / "../shared/data")).resolve()
-ROOT = DATA / "partners" if (DATA / "partners").is_dir() else DATA
-
-pytestmark = pytest.mark.skipif(
-    not (ROOT / "iom-mmp").is_dir(),
-    reason=f"no real files at {DATA}: set FOOTPRINTS_DATA to the folder that holds them",
-)
+pytestmark = needs_real_files
 
 
-def _counts() -> ModuleType:
-    """The module beside this one (pytest's importlib mode has no package for it)."""
-    name = "counts_incidents"
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-counts = _counts()
 PATHS = (
     counts.MMP_2016,
     counts.MMP_2017,
@@ -92,7 +67,7 @@ class Kept:
 
 @pytest.fixture(scope="module")
 def expected() -> dict[str, Any]:
-    return {count.path: count for count in counts.all_counts(ROOT)}
+    return {count.path: count for count in counts.all_counts(PARTNERS)}
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +82,7 @@ def read() -> Any:
             settings = Settings(gx_rows=0)  # the same suites as masks; tests/unit/quality holds both engines equal
             today = dt.date(2026, 1, 1)
             examination = examine(
-                ROOT / path, Path(path).name, contract, settings, sink, today=today, privacy_key="key-of-the-tests"
+                PARTNERS / path, Path(path).name, contract, settings, sink, today=today, privacy_key="key-of-the-tests"
             )
             seen[path] = examination, sink
         return seen[path]
@@ -128,7 +103,7 @@ def test_rows_are_those_counted_without_our_readers(path: str, expected: dict[st
 @pytest.mark.parametrize("path", PATHS, ids=SHORT.get)
 def test_row_accounting_of_a_check_without_server(path: str, expected: dict[str, Any]) -> None:
     count = expected[path]
-    found = check_file(ROOT / path, count.source, Settings(gx_rows=0)).delivery.counts
+    found = check_file(PARTNERS / path, count.source, Settings(gx_rows=0)).delivery.counts
     assert (found.rows_read, found.rows_rejected, found.rows_duplicate, found.rows_loaded) == (
         count.n_rows,
         len(count.rejected),
@@ -155,7 +130,7 @@ def test_a_midnight_in_berlin_stays_on_its_day(read: Any) -> None:
     old = _incidents(read, counts.MMP_2016)
     stamps = {
         f"objectid:{row['OBJECTID']}": row["DATEREPORTED"]
-        for _, row in counts.csv_rows(ROOT / counts.MMP_2016, "utf-8-sig")
+        for _, row in counts.csv_rows(PARTNERS / counts.MMP_2016, "utf-8-sig")
     }
     later: dict[tuple[Any, ...], list[dt.date]] = {}
     for incident in _incidents(read, counts.MMP_2021).values():
@@ -196,7 +171,7 @@ def test_reversed_coordinates_are_turned_and_flagged(read: Any) -> None:
     flagged = {i.column: i.n_rows for i in examination.issues if i.rule == "type.number"}
     reversed_cells = [
         tuple(float(part) for part in row["Location Coordinates"].split(","))
-        for _, row in counts.csv_rows(ROOT / counts.MMP_2021, "utf-8")
+        for _, row in counts.csv_rows(PARTNERS / counts.MMP_2021, "utf-8")
     ]
     reversed_cells = [cell for cell in reversed_cells if abs(cell[0]) > 90]
     assert flagged == {"Location Coordinates": len(reversed_cells)}
@@ -291,64 +266,33 @@ ORDERS = {
 
 
 @pytest.mark.integration
-def test_code_lists_are_in_the_warehouse(loader: Engine) -> None:
-    with loader.connect() as connection:
-        found = connection.execute(text("SELECT domain, code FROM core.code")).all()
+def test_code_lists_are_in_the_warehouse(connection: Connection) -> None:
+    found = connection.execute(text("SELECT domain, code FROM core.code")).all()
     assert ("route", "central-mediterranean") in {tuple(row) for row in found}
 
 
 @pytest.mark.integration
 @pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS.keys())
-def test_seven_exports_make_one_history(order: tuple[int, ...], loader: Engine, expected: dict[str, Any]) -> None:
+def test_seven_exports_make_one_history(
+    order: tuple[int, ...], connection: Connection, expected: dict[str, Any]
+) -> None:
     """Whatever the order of arrival, each year is as the newest export of it tells it, and nothing stands twice."""
-    history, by_year = counts.mmp_history(ROOT)
-    with loader.connect() as connection:
-        for number in order:
-            path = PATHS[number]
-            delivery = _load(connection, expected[path].source, path)
-            count = expected[path]
-            found = delivery.counts
-            assert found.rows_read == count.n_rows
-            assert found.rows_rejected == len(count.rejected)
-            assert found.rows_duplicate == count.n_duplicate
-            assert found.rows_loaded + found.rows_unchanged == count.n_loaded
-        stated = connection.execute(
-            text(
-                "SELECT record_key, incident_date, n_dead, n_missing, n_dead_and_missing FROM core.incident"
-                " WHERE source_id = 'iom-missing-migrants'"
-            )
-        ).all()
-        connection.rollback()
+    history, by_year = counts.mmp_history(PARTNERS)
+    for number in order:
+        path = PATHS[number]
+        delivery, _ = load(connection, path, expected[path].source)
+        count = expected[path]
+        found = delivery.counts
+        assert found.rows_read == count.n_rows
+        assert found.rows_rejected == len(count.rejected)
+        assert found.rows_duplicate == count.n_duplicate
+        assert found.rows_loaded + found.rows_unchanged == count.n_loaded
+    stated = connection.execute(
+        text(
+            "SELECT record_key, incident_date, n_dead, n_missing, n_dead_and_missing FROM core.incident"
+            " WHERE source_id = 'iom-missing-migrants'"
+        )
+    ).all()
     assert dict(sorted(Counter(row.incident_date.year for row in stated).items())) == by_year
     facts = Counter((row[0].split("#")[0], *row[1:]) for row in stated)
     assert facts == Counter((i.key, i.day, i.dead, i.missing, i.total) for i in history)
-
-
-_number = itertools.count(1)
-
-
-def _load(connection: Connection, source: str, path: str) -> Delivery:
-    """Loads a file as a delivery of its source inside the open transaction, without object store or receipt."""
-    contract = load_contract(EXPECTATIONS / source)
-    file = ROOT / path
-    key = f"landing/{contract.partner.id}/{source}/{file.name}"
-    landed = LandedObject("tests", key, f"{next(_number)}", file.stat().st_size)
-    sync_source(connection, contract)
-    delivery_id = enrol(connection, landed, "sweep")
-    assert delivery_id is not None
-    delivery = replace(ledger.get(connection, delivery_id), sha256=f"{delivery_id:064d}")
-    settings = Settings(gx_rows=0, privacy_key="key-of-the-tests")
-    loaded, issues, _ = pipeline.load(connection, delivery, file, contract, settings)
-    connection.execute(text("DISCARD TEMP"))  # the stages, which otherwise go with the transaction
-    assert loaded.state == "loaded", issues
-    ledger.finish(
-        connection,
-        delivery_id,
-        "loaded",
-        counts=loaded.counts,
-        sha256=loaded.sha256,
-        layout=loaded.layout,
-        as_of=loaded.as_of,
-        engine=loaded.engine,
-    )
-    return loaded

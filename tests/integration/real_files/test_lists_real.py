@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from tests.integration.real_files import counts_lists
-from tests.integration.real_files.every_file import missing
-from tests.integration.real_files.fates import LISTS, PARTNERS
+from tests.integration.real_files.fates import LISTS
 from tests.integration.worksite import Site
+from tests.real_files import PARTNERS, needs_real_files
 
 from footprints import redo
 from footprints.contracts import load_contracts
@@ -17,7 +17,7 @@ from footprints.harmonise.countries import countries
 from footprints.harmonise.folding import fold
 from footprints.settings import Settings
 
-pytestmark = [pytest.mark.integration, missing]
+pytestmark = [pytest.mark.integration, needs_real_files]
 FILES = {file: fate.source for file, fate in LISTS.items() if fate.held is None}
 RESULTS = "reach-impact/reach_msna_tableaux_resultats_sectoriels_admin_1_grp_aout_2020.xlsx"
 DATASETS = {

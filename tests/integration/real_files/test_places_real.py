@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-import itertools
-import os
-import sys
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, text
+from tests.integration.real_files import counts_places as counts
+from tests.integration.real_files.loading import load
+from tests.real_files import PARTNERS, needs_real_files
 
-from footprints import ledger, pipeline, places
-from footprints.contracts import load_contract
-from footprints.ledger import LandedObject, enrol
-from footprints.model import Delivery, Issue
-from footprints.settings import REPOSITORY, Settings
-from footprints.warehouse.reference import sync_source
+from footprints import places
 
-EXPECTATIONS = REPOSITORY / "expectations"
-DATA = Path(os.environ.get("FOOTPRINTS_DATA", REPOSITORY / "../shared/data")).resolve()
-PARTNERS = DATA / "partners"
-
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.skipif(
-        not (PARTNERS / "ocha-cod").is_dir(),
-        reason=f"no real files at {DATA}: set FOOTPRINTS_DATA to the folder that holds them",
-    ),
-]
+pytestmark = [pytest.mark.integration, needs_real_files]
 
 
-def _counts() -> ModuleType:
-    """The module beside this one (pytest's importlib mode has no package for it)."""
-    name = "counts_places"
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-counts = _counts()
 LISTS = (
     counts.pcodes,
     counts.lengths,
@@ -58,40 +25,6 @@ LISTS = (
     counts.chad,
     counts.lake_chad,
 )
-
-
-@pytest.fixture(scope="module")
-def engine(warehouse_url: str) -> Iterator[Engine]:
-    loader = create_engine(warehouse_url)
-    yield loader
-    loader.dispose()
-
-
-@pytest.fixture
-def connection(engine: Engine) -> Iterator[Connection]:
-    """A connection whose loads are rolled back."""
-    with engine.connect() as connection:
-        yield connection
-        connection.rollback()
-
-
-_number = itertools.count(1)
-
-
-def load(connection: Connection, file: str, source: str) -> tuple[Delivery, list[Issue]]:
-    """Loads a file as a delivery of its source inside the open transaction, without object store or receipt."""
-    contract = load_contract(EXPECTATIONS / source)
-    path = PARTNERS / file
-    key = f"landing/{contract.partner.id}/{source}/{path.name}"
-    sync_source(connection, contract)
-    delivery_id = enrol(connection, LandedObject("tests", key, f"{next(_number)}", path.stat().st_size), "sweep")
-    assert delivery_id is not None
-    delivery = replace(ledger.get(connection, delivery_id), sha256=f"{delivery_id:064d}")
-    loaded, issues, _ = pipeline.load(
-        connection, delivery, path, contract, Settings(gx_rows=0, privacy_key=SecretStr("key-of-the-tests"))
-    )
-    connection.execute(text("DISCARD TEMP"))  # the stages, which otherwise go with the transaction
-    return loaded, issues
 
 
 def by_country(connection: Connection, table: str) -> dict[str, int]:

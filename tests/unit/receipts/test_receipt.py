@@ -13,9 +13,9 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-import receipt_samples as samples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.unit.receipts import receipt_samples as samples
 
 from footprints.errors import FootprintsError
 from footprints.model import (

@@ -15,7 +15,6 @@ from xml.etree.ElementTree import ParseError
 
 import openpyxl
 import pytest
-from books import write_ods, write_xls
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from openpyxl.comments import Comment
@@ -24,6 +23,7 @@ from openpyxl.styles import PatternFill
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
 from tests.integration.worksite import contract, write_expectations
+from tests.unit.receipts.books import write_ods, write_xls
 
 from footprints.check import MemorySink, check_file
 from footprints.contracts import Contract, load_contract

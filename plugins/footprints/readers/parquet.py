@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from footprints.errors import DeliveryError
+from footprints.readers.celltext import cell_text
 from footprints.readers.jsondoc import value_text
 from footprints.readers.table import MAX_COLUMNS, Chunk, Header, OpenFile, RaggedRow, Sheet, unique_names
-from footprints.readers.workbook import cell_text
 
 TEXT = pa.large_string()
 MAX_ROWS_PER_BYTE = 100

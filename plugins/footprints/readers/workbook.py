@@ -1,12 +1,12 @@
 """Workbooks (XLSX, XLSB, XLS, ODS) by calamine: every cell as the text a person sees, with the sheet's own row numbers.
 
 Calamine holds a sheet as a whole rectangle, and trusts what the file says of itself. So before it opens a workbook the
-file is looked through for what would make it fill the memory (`refuse_bomb`).
+file is looked through for what would make it fill the memory (`refuse_bomb`). Worksheets of XLSX that are written as
+nearly all are have then been read already (`plainsheet`); calamine reads the others.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import subprocess
 import sys
@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
 
 from footprints.errors import DeliveryError
 from footprints.readers import archive
+from footprints.readers.celltext import TEXT, cell_text, column_texts
+from footprints.readers.plainsheet import SHARED, SHARED_STRINGS, Cells, PlainSheet, read_plain, take_apart
 from footprints.readers.table import (
     MAX_COLUMNS,
     MAX_PREVIEW,
@@ -52,10 +53,8 @@ for name in workbook.sheet_names:
     except ValueError:
         pass
 """
-SHARED_STRINGS = b"<sst"
 CELL_STARTS = (b"<c ", b"<c>", b"<c/", b":c ", b":c>", b":c/")
 DOCTYPE = b"<!doctype"
-TEXT = pa.large_string()
 
 
 def open_workbook(path: Path, max_unpacked_bytes: int) -> OpenFile:
@@ -63,12 +62,17 @@ def open_workbook(path: Path, max_unpacked_bytes: int) -> OpenFile:
 
     Raises DeliveryError where it cannot be read, needs a password, or would unpack to more than `max_unpacked_bytes`.
     """
-    refuse_bomb(path, max_unpacked_bytes)
-    workbook = _guarded(lambda: CalamineWorkbook.from_path(str(path)))
-    names = _guarded(lambda: workbook.sheet_names)
-    if not names:
-        raise DeliveryError("file.unreadable", format="Excel")
-    return OpenFile("xlsx", [sheet for name in names if (sheet := _sheet(workbook, name)) is not None], {})
+    parts = refuse_bomb(path, max_unpacked_bytes)
+    names, plain = read_plain(path, parts) if any(parts.values()) else ([], {})
+    if names and set(names) <= set(plain):
+        sheets = [_plain_sheet(name, plain[name]) for name in names]
+    else:
+        workbook = _guarded(lambda: CalamineWorkbook.from_path(str(path)))
+        names = _guarded(lambda: workbook.sheet_names)
+        if not names:
+            raise DeliveryError("file.unreadable", format="Excel")
+        sheets = [_plain_sheet(name, plain[name]) if name in plain else _sheet(workbook, name) for name in names]
+    return OpenFile("xlsx", [sheet for sheet in sheets if sheet is not None], {})
 
 
 def _guarded(call: Callable[[], Any]) -> Any:
@@ -77,7 +81,7 @@ def _guarded(call: Callable[[], Any]) -> Any:
         return call()
     except PasswordError:
         raise DeliveryError("file.encrypted", format="Excel") from None
-    except (CalamineError, OSError, ValueError):
+    except (CalamineError, OSError, ValueError, OverflowError):
         raise DeliveryError("file.unreadable", format="Excel") from None
     except BaseException as error:
         if type(error).__name__ == "PanicException":
@@ -85,14 +89,16 @@ def _guarded(call: Callable[[], Any]) -> Any:
         raise
 
 
-def refuse_bomb(path: Path, limit: int) -> None:
+def refuse_bomb(path: Path, limit: int) -> dict[str, Cells | None]:
     """Raises DeliveryError for a workbook that would take more than `limit` bytes when it is read.
 
-    XLSX is looked through here; XLS, XLSB and ODS, which are rare, are opened by a process with that limit first.
+    XLSX is looked through here, and its worksheets are returned by the names of their parts: their cells, or None where
+    those are not written in the plain form. XLS, XLSB and ODS, which are rare, are opened by a process with that limit
+    first.
     """
     if not zipfile.is_zipfile(path):
         _probe(path, limit)
-        return
+        return {}
     infos = archive.members(path, limit, max_members=100_000)
     names = {info.filename.lower() for info in infos}
     if "mimetype" in names or "xl/workbook.bin" in names:
@@ -101,8 +107,9 @@ def refuse_bomb(path: Path, limit: int) -> None:
                 for _ in archive.blocks(file, info, "Excel"):
                     pass
         _probe(path, limit)
-        return
+        return {}
     longest, extents = 0, []
+    parts: dict[str, Cells | None] = {}
     with path.open("rb") as file:
         for info in infos:
             blocks = archive.blocks(file, info, "Excel")
@@ -112,15 +119,22 @@ def refuse_bomb(path: Path, limit: int) -> None:
                 raise DeliveryError("file.unreadable", format="Excel")
             if SHARED_STRINGS in head:
                 longest = max(longest, _longest_string(chain([first], blocks)))
-            else:
-                extents.append(_extent(chain([first], blocks)))
-    extents = [extent for extent in extents if extent.has_cells]
+                continue
+            cells = take_apart(chain([first], blocks)) if b"<sheetData" in first else None
+            if cells is not None:
+                parts[info.filename] = cells
+                n_strings = int(np.count_nonzero(cells.kinds == SHARED))
+                extents.append(_Extent(cells.last_row, cells.last_column, n_strings=n_strings))
+            elif (extent := _extent(archive.blocks(file, info, "Excel"))).has_cells:
+                parts[info.filename] = None
+                extents.append(extent)
     if sum(extent.surely() for extent in extents) * CELL_BYTES > limit:
         raise DeliveryError("file.too_large", limit=limit)
     # A long text that many cells name is held once for each.
     texts = longest * sum(extent.n_strings for extent in extents)
     if texts > limit or sum(extent.at_most() for extent in extents) * CELL_BYTES > limit:
         _probe(path, limit)
+    return parts
 
 
 def _longest_string(blocks: Iterator[bytes]) -> int:
@@ -221,6 +235,17 @@ def _probe(path: Path, limit: int) -> None:
         raise DeliveryError("file.unreadable", format="Excel")
 
 
+def _plain_sheet(name: str, sheet: PlainSheet | None) -> Sheet | None:
+    if sheet is None:
+        return None
+
+    def chunks(header: Header, chunk_rows: int, on_ragged: Callable[[RaggedRow], None]) -> Iterator[Chunk]:
+        for numbers, columns, ragged in sheet.read(header.rows_before_data + 1, chunk_rows, len(header.names)):
+            yield from _chunk(name, header, numbers, columns, ragged, on_ragged)
+
+    return Sheet(clean_text(name), sheet.preview(), chunks)
+
+
 def _sheet(workbook: CalamineWorkbook, name: str) -> Sheet | None:
     try:
         sheet = workbook.get_sheet_by_name(name)
@@ -233,96 +258,57 @@ def _sheet(workbook: CalamineWorkbook, name: str) -> Sheet | None:
     preview = [[cell_text(cell)[:MAX_PREVIEW] for cell in row] for row in islice(_rows(sheet), PREVIEW_ROWS)]
 
     def chunks(header: Header, chunk_rows: int, on_ragged: Callable[[RaggedRow], None]) -> Iterator[Chunk]:
+        width = len(header.names)
         rows = islice(_rows(sheet), header.rows_before_data, None)
         number = header.rows_before_data + 1
         while batch := list(islice(rows, chunk_rows)):
             numbers = np.arange(number, number + len(batch), dtype=np.int64)
             number += len(batch)
-            chunk = _chunk(name, header, numbers, batch, on_ragged)
-            if len(chunk.row_numbers):
-                yield chunk
+            cells = list(zip(*batch, strict=True))
+            columns = [column_texts(column) for column in cells[:width]]
+            columns += [pa.array([""] * len(batch), TEXT)] * (width - len(columns))
+            yield from _chunk(name, header, numbers, columns, _ragged(cells, width), on_ragged)
 
     return Sheet(clean_text(name), preview, chunks)
 
 
+def _ragged(cells: list[tuple[Any, ...]], width: int) -> dict[int, int]:
+    """Which rows have texts beyond a width, and in which column the last is; `cells` are those of each column."""
+    ragged: dict[int, int] = {}
+    for number, column in enumerate(cells[width:], start=width + 1):
+        if any(cell != "" for cell in column):
+            ragged |= dict.fromkeys(np.flatnonzero(filled_rows([column_texts(column)])).tolist(), number)
+    return ragged
+
+
 def _rows(sheet: CalamineSheet) -> Iterator[list[Any]]:
-    """The rows of a sheet from its first, each from its first column; calamine begins at the first that is filled."""
+    """The rows of a sheet from its first, each from its first column; calamine begins at the first that is filled.
+
+    Raises DeliveryError where a cell is beyond all dates and durations.
+    """
     if sheet.start is None:
         return
-    if not sheet.start[1]:
-        yield from sheet.iter_rows()
-        return
     blank = [""] * sheet.start[1]
-    for row in sheet.iter_rows():
-        yield blank + row
+    rows = sheet.iter_rows()
+    while (row := _guarded(lambda: next(rows, None))) is not None:
+        yield blank + row if blank else row
 
 
 def _chunk(
     name: str,
     header: Header,
     numbers: npt.NDArray[np.int64],
-    rows: list[list[Any]],
+    columns: list[pa.Array],
+    ragged: dict[int, int],
     on_ragged: Callable[[RaggedRow], None],
-) -> Chunk:
-    """Rows as columns of text, without blank ones, and without those that have cells beside the header's columns."""
-    width = len(header.names)
-    cells = list(zip(*rows, strict=True))
-    columns = [column_texts(column) for column in cells[:width]]
-    columns += [pa.array([""] * len(rows), TEXT)] * (width - len(columns))
+) -> Iterator[Chunk]:
+    """Rows without blank ones, and without those (by position) that have texts beyond the header's columns."""
     keep = filled_rows(columns)
-    surplus = [column for column in cells[width:] if any(cell != "" for cell in column)]
-    if surplus:
-        ragged = filled_rows([column_texts(column) for column in surplus])
-        for position in np.flatnonzero(ragged):
-            row = rows[position]
-            found = max(i for i, cell in enumerate(row, start=1) if cell_text(cell).strip())
-            on_ragged(RaggedRow(int(numbers[position]), width, found))
-        keep &= ~ragged
+    for position, found in sorted(ragged.items()):
+        on_ragged(RaggedRow(int(numbers[position]), len(header.names), found))
+        keep[position] = False
     if not keep.all():
         mask = pa.array(keep)
         numbers, columns = numbers[keep], [column.filter(mask) for column in columns]
-    return Chunk(name, numbers, dict(zip(header.names, columns, strict=True)))
-
-
-def column_texts(cells: tuple[Any, ...]) -> pa.Array:
-    """The cells of a column as texts, as `cell_text` has each; columns of one kind are done at once."""
-    kinds = set(map(type, cells))
-    if kinds == {str}:
-        try:
-            return pa.array(cells, TEXT)
-        except UnicodeEncodeError:
-            return pa.array([clean_text(cell) for cell in cells], TEXT)
-    if kinds == {float}:
-        numbers = np.array(cells)
-        whole = (np.trunc(numbers) == numbers) & (np.abs(numbers) < 1e15)
-        if whole.all():
-            return pc.cast(pa.array(numbers.astype(np.int64)), TEXT)
-    known: dict[Any, str] = {}
-    texts = []
-    for cell in cells:
-        if type(cell) is str:
-            texts.append(cell)
-            continue
-        key = (type(cell), cell)
-        if key not in known:
-            known[key] = cell_text(cell)
-        texts.append(known[key])
-    try:
-        return pa.array(texts, TEXT)
-    except UnicodeEncodeError:
-        return pa.array([clean_text(text) for text in texts], TEXT)
-
-
-def cell_text(cell: Any) -> str:
-    """A cell as text: whole numbers without a decimal point, dates and times in ISO 8601, true/false in lower case."""
-    if isinstance(cell, str):
-        return cell
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
-    if isinstance(cell, dt.datetime):
-        return cell.date().isoformat() if cell.time() == dt.time() else cell.isoformat(timespec="seconds")
-    if isinstance(cell, dt.date | dt.time):
-        return cell.isoformat()
-    return str(cell)
+    if len(numbers):
+        yield Chunk(name, numbers, dict(zip(header.names, columns, strict=True)))

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.integration.real_files.every_file import missing
-from tests.integration.real_files.fates import PARTNERS
+from tests.real_files import PARTNERS, needs_real_files
 from tests.unit.readers.two_readings import LIMIT, alone, ours
 
 from footprints.readers.plainsheet import read_plain
 from footprints.readers.workbook import refuse_bomb
 
-pytestmark = [pytest.mark.integration, missing]
+pytestmark = [pytest.mark.integration, needs_real_files]
 WORKBOOKS = sorted(path.relative_to(PARTNERS).as_posix() for path in PARTNERS.rglob("*.xlsx"))
 
 

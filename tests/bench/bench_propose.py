@@ -10,8 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from bench_check import DATA
 
 from footprints import examine
 from footprints.contracts import Contract, Layout, load_contracts
@@ -70,12 +73,14 @@ def real_files(
                 break
 
 
-def bench_propose(data: Path, *, say: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
-    """Drafts every real file and compares; `files` has a line each, the sums over all beside."""
+def bench_propose(*, n_files: int | None = None, say: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+    """Drafts the real files (the first `n_files`) and compares; `files` has a line each, the sums over all beside."""
     settings = Settings()
     contracts = load_contracts(settings.expectations_dir)
     files: list[dict[str, Any]] = []
-    for path, contract, layout in real_files(data, contracts, settings):
+    if not DATA.exists():
+        say(f"propose: no real files at {DATA}")
+    for path, contract, layout in islice(real_files(DATA / "partners", contracts, settings), n_files):
         others = [c for c in contracts.values() if c.source != contract.source]
         lexicon = load_lexicon(settings.expectations_dir / "headers.csv", others)
         began = time.perf_counter()
@@ -101,10 +106,3 @@ def bench_propose(data: Path, *, say: Callable[[str], None] = lambda line: None)
         "n_found": sum(f["n_found"] for f in compared),
         "n_typed": sum(f["n_typed"] for f in compared),
     }
-
-
-if __name__ == "__main__":
-    import json
-    import sys
-
-    print(json.dumps(bench_propose(Path(sys.argv[1]), say=lambda line: print(line, file=sys.stderr)), indent=1))  # noqa: T201

@@ -1,7 +1,7 @@
 """Measures what the platform is to reach, as ratios to a baseline of the same run (`make bench`, docs/benchmark.md).
 
 make bench                          everything, some 15 minutes on two quiet cores
-make bench ARGS="load"              one part: latency, load, refresh, xlsx or check
+make bench ARGS="load"              one part: latency, load, refresh, xlsx, check or propose
 make bench ARGS="--quick"           small sizes, to see that it runs; its numbers mean nothing
 make bench ARGS="--json FILE"       the numbers as JSON too
 """
@@ -27,19 +27,21 @@ from typing import Any
 import bench_check
 import bench_latency
 import bench_load
+import bench_propose
 import bench_refresh
 import psutil
 from rich.console import Console
 from rich.table import Table
 from servers import servers
 
-PARTS = ("latency", "load", "refresh", "xlsx", "check")
+PARTS = ("latency", "load", "refresh", "xlsx", "check", "propose")
 QUICK = {
     "latency": {"n_files": 2, "n_rows": 200, "pauses": (0.1, 0.2)},
     "load": {"n_rows": 5000, "n_rows_large": 10_000, "rounds": 1},
     "refresh": {"n_facts": 20_000, "rounds": 1},
     "xlsx": {"n_rows": 500, "rounds": 1},
     "check": {"n_bytes": 2_000_000, "rounds": 1},
+    "propose": {"n_files": 2},
 }
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -64,7 +66,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, help="latency: how many files (25)")
     parser.add_argument("--rows", type=int, help="load: rows of the file (1,000,000); three times as many for memory")
     parser.add_argument("--facts", type=int, help="refresh: facts in the warehouse (10,000,000)")
-    parser.add_argument("--rounds", type=int, help="all but latency: rounds (3)")
+    parser.add_argument("--rounds", type=int, help="all but latency and propose: rounds (3)")
     parser.add_argument("--scattered", action="store_true", help="refresh: facts in no order, the hardest case")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to FILE")
     parser.add_argument("--directory", type=Path, help="where to work: 10 GB (default: that for temporary files)")
@@ -93,7 +95,7 @@ def _options(part: str, arguments: argparse.Namespace) -> dict[str, Any]:
     if part == "refresh":
         options |= {"n_facts": arguments.facts} if arguments.facts else {}
         options["scattered"] = arguments.scattered
-    if part != "latency" and arguments.rounds:
+    if part not in ("latency", "propose") and arguments.rounds:
         options["rounds"] = arguments.rounds
     return options
 
@@ -110,6 +112,8 @@ def _part(part: str, options: dict[str, Any], arguments: argparse.Namespace, pro
         elif part in ("xlsx", "check"):
             bench = bench_check.bench_xlsx if part == "xlsx" else bench_check.bench_check
             result = bench(directory, say=progress.print, **options)
+        elif part == "propose":
+            result = bench_propose.bench_propose(say=progress.print, **options)
         else:
             with servers(directory, store=part == "load") as running:
                 if part == "load":
@@ -176,6 +180,8 @@ def _lines(results: dict[str, Any]) -> Iterator[Line]:
         yield from _xlsx_lines(xlsx)
     if check := results.get("check"):
         yield from _check_lines(check)
+    if (propose := results.get("propose")) and propose["n_files"]:
+        yield from _propose_lines(propose)
 
 
 def _xlsx_lines(xlsx: dict[str, Any]) -> Iterator[Line]:
@@ -211,6 +217,21 @@ def _check_lines(check: dict[str, Any]) -> Iterator[Line]:
         f"≤ {check['goal_mib']:,} MiB",
         large["peak_mib"] <= check["goal_mib"],
     )
+
+
+def _propose_lines(propose: dict[str, Any]) -> Iterator[Line]:
+    n_files = propose["n_files"]
+    for what, n, n_all in (
+        (f"columns of the contracts of {n_files} real files that drafts had", propose["n_found"], propose["n_columns"]),
+        ("… of the same type, too", propose["n_typed"], propose["n_columns"]),
+        ("… files with the right table", propose["n_same_table"], n_files),
+        ("… and with the same record key", propose["n_same_key"], n_files),
+    ):
+        yield Line(what, str(n), f"by hand: {n_all}", f"{n / max(1, n_all):.2f}", "", None)
+    for source in sorted({file["source"] for file in propose["files"]}):
+        some = [file for file in propose["files"] if file["source"] == source and file["drafted"]]
+        n, n_all = (sum(file[name] for file in some) for name in ("n_found", "n_columns"))
+        yield Line(f"… columns of {source}", str(n), f"by hand: {n_all}", f"{n / max(1, n_all):.2f}", "", None)
 
 
 def _latency_lines(latency: dict[str, Any]) -> Iterator[Line]:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.real_files import needs_real_files
 
 RUN = Path(__file__).with_name("run.py")
 
@@ -22,6 +23,7 @@ RUN = Path(__file__).with_name("run.py")
         ("refresh", ["months touched"]),
         ("xlsx", ["read and checked", "peak memory"]),
         ("check", ["peak memory of a check"]),
+        pytest.param("propose", ["that drafts had", "the same record key"], marks=needs_real_files),
     ],
 )
 def test_each_part_runs_and_prints_its_ratios(part: str, names: list[str], tmp_path: Path) -> None:
@@ -42,4 +44,4 @@ def test_a_part_that_does_not_exist_is_refused() -> None:
     """With the names of those that do."""
     done = subprocess.run([sys.executable, str(RUN), "speed"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "latency, load, refresh, xlsx, check" in done.stderr
+    assert "latency, load, refresh, xlsx, check, propose" in done.stderr

@@ -143,7 +143,7 @@ NO_CELLS = Cells(
     np.zeros(0, np.int16),
     np.zeros(0, np.uint8),
     np.zeros(0, np.int32),
-    pa.array([], pa.large_binary()),
+    pa.nulls(0, pa.large_binary()),  # `pa.array` would import pandas
     has_escapes=False,
 )
 

@@ -83,6 +83,8 @@ class Column:
     extract: str | None = None
     prefix: str = ""
     required: bool = False
+    optional: bool = False
+    """Whether a file may lack it without being told so."""
     on_error: Literal["reject", "flag"] = "reject"
     map: Mapping[str, str] | None = None
     map_name: str | None = None

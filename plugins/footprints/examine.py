@@ -698,14 +698,18 @@ def _applies(suite: Suite, layout: Layout) -> bool:
 def _row_finding(outcome: Outcome, mapped: Mapped, mapper: Mapper) -> Finding | None:
     if outcome.failed is None or not outcome.failed.any():
         return None
+    is_told = outcome.expectation.type == "expect_column_values_to_not_be_null" and outcome.row_severity != "reject"
+    if is_told and set(outcome.columns) <= set(mapper.absent):
+        return None  # that the file lacks the column was told already, once and not of each row
     rows = np.zeros(len(mapped.chunk.row_numbers), bool)
     rows[mapped.row_of[outcome.failed]] = True
     return Finding(outcome.rule, outcome.row_severity, _provider(outcome, mapper), rows, _parameters(outcome, mapper))
 
 
 def _provider(outcome: Outcome, mapper: Mapper) -> str | None:
-    """The partner's own header of what an expectation is about; our column's name where it has none."""
-    names = [h for column in outcome.columns for h in (mapper.shown_headers.get(column) or [column])]
+    """The partner's own header of what an expectation is about; what we ask for where the file has none."""
+    asked = {column: [wanted] for column, wanted in mapper.absent.items()}
+    names = [h for c in outcome.columns for h in (mapper.shown_headers.get(c) or asked.get(c) or [c])]
     names = [name for name in dict.fromkeys(names) if not name.startswith("_")]
     return ", ".join(names) or None
 
@@ -714,7 +718,7 @@ def _parameters(outcome: Outcome, mapper: Mapper) -> dict[str, Any]:
     """What an expectation asks for, as a message needs it, with the partner's headers for our columns."""
 
     def header(column: str) -> str:
-        return ", ".join(mapper.shown_headers.get(column, [])) or column.lstrip("_")
+        return ", ".join(mapper.shown_headers.get(column, [])) or mapper.absent.get(column) or column.lstrip("_")
 
     shown: dict[str, Any] = {}
     for name, value in outcome.expectation.kwargs.items():

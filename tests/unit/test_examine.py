@@ -47,3 +47,15 @@ def test_an_export_without_the_sheet_of_stops_is_told_so(tmp_path: Path) -> None
         issues = check_file(path, "mhub-survey", settings()).issues
         said[path.suffix] = [issue.parameters["columns"] for issue in issues if issue.rule == "columns.missing"]
     assert said == {".csv": [["stops"]], ".xlsx": []}
+
+
+def test_a_column_that_the_file_lacks_is_told_once_by_the_name_that_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(
+        "incident_id,incident_date,country,dead,missing\ni1,2024-05-06,Mali,1,0\ni2,2024-05-07,Mali,2,0\n", "utf-8"
+    )
+    issues = check_file(path, "mhub-incidents", settings()).issues
+    assert [i.rule for i in issues if "provider_location" in str(vars(i))] == []
+    assert [i.rule for i in issues if "not_be_null" in i.rule] == []
+    [missing] = [issue for issue in issues if issue.rule == "columns.missing"]
+    assert "location" in missing.parameters["columns"]

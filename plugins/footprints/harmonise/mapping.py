@@ -124,6 +124,8 @@ class Mapper:
         self.from_headers = {column.target: self._headers_of(column) for column in self.columns}
         self.shown_headers = self.from_headers | self._headers_of_derived()
         """As `from_headers`, and the headers behind what is derived from an interview: for messages."""
+        self.absent = {c.target: c.wanted() for c in self.columns if c.wanted() and not self.from_headers[c.target]}
+        """Columns of ours that this file has no header for, and the headers that the contract asks for."""
         self.n_skipped = 0
         self.kept: list[str] = []
         self._check_privacy()
@@ -294,9 +296,7 @@ class Mapper:
         return {"_name", "_value", FILE_NAME} | keys | {k for c in self.layout.unpivot.columns for k in c.take}
 
     def _check_headers(self, names: Iterable[str]) -> list[Issue]:
-        missing = [
-            column.wanted() for column in self.columns if column.wanted() and not self.from_headers[column.target]
-        ]
+        missing = [column.wanted() for column in self.columns if column.target in self.absent and not column.optional]
         fatal = [
             column.wanted()
             for column in self.columns
@@ -325,6 +325,8 @@ class Mapper:
         notes = []
         if missing:
             notes.append(Issue("columns.missing", "flag", parameters={"columns": sorted(set(missing))}))
+        if twins := sorted(name for name in used & set(names) if f"{name} #2" in unused):
+            notes.append(Issue("columns.repeated", "flag", parameters={"columns": twins}))
         if unused and self.layout.unknown_columns == "keep":
             notes += self._keep(unused)
         elif unused:

@@ -213,3 +213,14 @@ def test_a_column_that_is_read_and_that_its_tag_says_is_personal_holds_the_file(
     with pytest.raises(DeliveryError) as caught:
         Mapper(plain.contract, plain.layout, Header(("id", "day"), 2, ("#contact+code", "#date")), "secret")
     assert (caught.value.rule, caught.value.parameters["problems"]) == ("hxl.tags", ["A2: #contact+code"])
+
+
+def test_two_columns_of_one_header_that_is_read_are_told() -> None:
+    said = mapper(("id", "day", "deaths", "deaths #2", "note", "note #2"), Column("n_dead", source=("deaths",))).notes
+    assert [(n.severity, n.parameters["columns"]) for n in said if n.rule == "columns.repeated"] == [
+        ("flag", ["deaths"])
+    ]
+
+
+def test_an_optional_column_that_a_file_lacks_is_not_told() -> None:
+    assert mapper(("id", "day"), Column("url", source=("link",), optional=True)).notes == []

@@ -23,9 +23,9 @@ import pyarrow as pa
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
 
 from footprints.errors import DeliveryError
-from footprints.readers import archive
+from footprints.readers import archive, hxl
 from footprints.readers.celltext import TEXT, cell_text, column_texts
-from footprints.readers.plainsheet import SHARED, SHARED_STRINGS, Cells, PlainSheet, read_plain, take_apart
+from footprints.readers.plainsheet import ERROR, SHARED, SHARED_STRINGS, Cells, PlainSheet, read_plain, take_apart
 from footprints.readers.table import (
     MAX_COLUMNS,
     MAX_PREVIEW,
@@ -42,6 +42,8 @@ from footprints.readers.table import (
 CELL_BYTES = 32
 """What calamine takes for each cell of a sheet's rectangle, filled or not."""
 PROBE_SECONDS = 120
+MAX_ERRORS = 20
+"""So many cells that hold an error of Excel are named."""
 PROBE = """
 import resource, sys
 from python_calamine import CalamineWorkbook
@@ -72,7 +74,20 @@ def open_workbook(path: Path, max_unpacked_bytes: int) -> OpenFile:
         if not names:
             raise DeliveryError("file.unreadable", format="Excel")
         sheets = [_plain_sheet(name, plain[name]) if name in plain else _sheet(workbook, name) for name in names]
-    return OpenFile("xlsx", [sheet for sheet in sheets if sheet is not None], {})
+    notes = _errors([cells for cells in parts.values() if cells is not None])
+    return OpenFile("xlsx", [sheet for sheet in sheets if sheet is not None], {}, notes=notes)
+
+
+def _errors(parts: list[Cells]) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """A note on cells that hold an error of Excel's (`#N/A`, `#REF!`): they are read as empty."""
+    names: list[str] = []
+    n = 0
+    for cells in parts:
+        at = np.flatnonzero(cells.kinds == ERROR)
+        n += len(at)
+        some = at[: MAX_ERRORS - len(names)]
+        names += [hxl.cell_name(int(cells.columns[i]) - 1, int(cells.rows[i])) for i in some]
+    return (("cells.excel_errors", {"n": n, "cells": names}),) if n else ()
 
 
 def _guarded(call: Callable[[], Any]) -> Any:

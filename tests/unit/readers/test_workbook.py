@@ -112,3 +112,12 @@ def test_a_workbook_cut_short_is_unreadable(tmp_path: Path) -> None:
     with pytest.raises(DeliveryError) as caught:
         open_file(path, 2**30)
     assert caught.value.rule == "file.unreadable"
+
+
+def test_cells_with_an_error_of_excel_are_named_for_they_are_read_as_empty(tmp_path: Path) -> None:
+    path = save(tmp_path / "f.xlsx", data=[["key", "dead"], ["a", 1], ["b", 2]])
+    book = openpyxl.load_workbook(path)
+    book["data"]["B3"] = "#N/A"
+    book.save(path)
+    assert open_file(path, 2**30).notes == (("cells.excel_errors", {"n": 1, "cells": ["B3"]}),)
+    assert open_file(save(tmp_path / "g.xlsx", data=[["key", "dead"], ["a", 1]]), 2**30).notes == ()

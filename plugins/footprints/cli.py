@@ -272,7 +272,10 @@ def _rule(issue: Any) -> str:
 
 
 def _print_issues(issues: Any) -> None:
+    from footprints.receipts.page import files_of, row_name
+
     table = Table(box=None, header_style="bold", pad_edge=False)
+    files = files_of(issues)
     for column in ("severity", "rule", "column", "rows", "first rows"):
         table.add_column(column, overflow="fold", justify="right" if column == "rows" else "left")
     for issue in issues:
@@ -281,7 +284,7 @@ def _print_issues(issues: Any) -> None:
             _rule(issue),
             issue.column or "",
             str(issue.n_rows or ""),
-            ", ".join(map(str, issue.example_rows[:8])),
+            ", ".join(row_name(row, files) for row in issue.example_rows[:8]),
         )
     out.print(table)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import jsonschema
@@ -65,3 +66,15 @@ def test_errors_are_one_line_with_what_to_do(tmp_path: Path, args: tuple[str, ..
 def test_sources_are_listed_as_json() -> None:
     sources = json.loads(run("sources", "--json").stdout)
     assert {"mhub-survey", "iom-missing-migrants"} <= {source["source"] for source in sources}
+
+
+def test_rows_of_an_archive_are_named_with_their_file(tmp_path: Path) -> None:
+    header = "incident_id,incident_date,country,dead,missing\n"
+    rows = [f"i{n},2024-05-06,Mali,1,0\n" for n in range(9)]
+    path = tmp_path / "both.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", header + "".join(rows))
+        archive.writestr("b.csv", header + "j1,2024-99-99,Mali,1,0\n")
+    said = run("check", str(path), "--source", "mhub-incidents").stdout
+    assert "b.csv: 2" in said
+    assert "1000000002" not in said

@@ -48,7 +48,7 @@ def page(receipt: Receipt, contact: str = "") -> bytes:
     """The receipt as a UTF-8 HTML page; the same receipt gives the same bytes."""
     language, delivery = receipt.language, receipt.delivery
     style = _style()
-    files = [name for issue in receipt.issues if issue.rule == ARCHIVE for name in issue.parameters.get("files", [])]
+    files = files_of(receipt.issues)
     findings = [_finding(number, issue, language, files) for number, issue in enumerate(receipt.issues, start=1)]
     problems = sorted(
         (one for one in findings if one.issue.severity in PROBLEMS), key=lambda one: PROBLEMS.index(one.issue.severity)
@@ -188,7 +188,12 @@ def _rhythm(rhythm: Rhythm | None, language: Language) -> Markup | None:
     return messages.text_markup(f"rhythm.{rhythm.verdict}", language, **values)
 
 
-def _row(number: int, files: Sequence[str]) -> str:
+def files_of(issues: Iterable[Issue]) -> list[str]:
+    """The files of an archive that numbers of rows refer to; none where the delivery is one file."""
+    return [name for issue in issues if issue.rule == ARCHIVE for name in issue.parameters.get("files", [])]
+
+
+def row_name(number: int, files: Sequence[str]) -> str:
     """The number of a row, with its file where the delivery is an archive of several."""
     place, row = divmod(number, MEMBER_ROWS)
     return f"{files[place]}: {row}" if place < len(files) else str(number)
@@ -204,7 +209,7 @@ def _finding(number: int, issue: Issue, language: Language, files: Sequence[str]
         fix=messages.markup(message.fix, values, language),
         column=issue.column,
         n_rows=messages.count(issue.n_rows, language),
-        rows=messages.listed((_row(row, files) for row in issue.example_rows), language),
+        rows=messages.listed((row_name(row, files) for row in issue.example_rows), language),
         has_more=issue.n_rows > len(issue.example_rows),
     )
 

@@ -262,7 +262,13 @@ def propose(
         out.print(f"Not tried yet: {made.obstacle}. Fill in what the contract says.", markup=False, soft_wrap=True)
     else:
         out.print("By this draft: " + receipts.summary_line(made.receipt), markup=False, soft_wrap=True)
-    out.print(f"Next: read the contract, then `footprints check {file.name} --source {names.source}`", markup=False)
+    home = settings().expectations_dir / names.source
+    move = "" if made.directory.resolve() == home.resolve() else f" move it to {home},"
+    out.print(
+        f"Next: read the contract,{move} then `footprints check {file.name} --source {names.source}`",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _rule(issue: Any) -> str:
@@ -320,6 +326,8 @@ def receipt(
     from footprints import ledger, receipts
     from footprints.storage import Store
 
+    if html is not None and files is not None:
+        raise typer.BadParameter("--files writes the page too; give --html or --files, not both")
     with _warehouse().connect() as connection:
         delivery = ledger.get(connection, delivery_id)
     if delivery.receipt_key is None:

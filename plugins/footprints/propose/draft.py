@@ -476,7 +476,9 @@ def _constants(
         start = chosen.get("period_start")
         if "period_end" not in have and start is not None:
             spec = {"from": start.header, "type": "month", "formats": list(start.formats), "end_of": "month"}
-            yield DraftColumn("period_end", {**spec, "required": True}, "no header says when a period ends: its month")
+            yield DraftColumn(
+                "period_end", {**spec, "required": True}, "no header says when it ends, so its month: CHECK"
+            )
     elif table == "population":
         yield from constant("dataset_code", "totals", "totals, demographics or assisted: they are never added up")
         yield from constant("population_type_code", "refugees", "who is counted")

@@ -175,6 +175,30 @@ def test_a_file_without_what_the_table_needs_says_what_to_fill_in(tmp_path: Path
     assert "FILL IN: incident_date" in (made.directory / "contract.yaml").read_text("utf-8")
 
 
+def test_the_post_is_where_people_were_counted_and_the_day_is_the_period(tmp_path: Path) -> None:
+    made = drafted(
+        "Poste frontière;Date d'enregistrement;Nationalité;Total\n"
+        "Kidira;02/09/2024;Mali;165\nRosso;13/09/2024;Gambie;97\nMoussala;2024/09/14;Mali;27\n",
+        tmp_path,
+    )
+    draft = made.drafts[0]
+    assert draft.table == "flow" and not draft.missing
+    sources = draft.sources()
+    assert sources["provider_place"] == ("Poste frontière",) and "border_type_code" not in sources
+    assert sources["period_start"] == ("Date d'enregistrement",)
+    assert made.receipt is not None and made.receipt.delivery.counts.rows_loaded == 3
+
+
+def test_a_draft_in_a_folder_of_its_own_says_where_it_must_go(tmp_path: Path) -> None:
+    path = tmp_path / "passages.csv"
+    path.write_text(PASSAGES, "utf-8")
+    program = [sys.executable, "-c", "from footprints.cli import main; main()"]
+    options = ["--source", "new-source", "--language", "fr", "--into", str(tmp_path / "drafts")]
+    done = subprocess.run([*program, "propose", str(path), *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"move it to {Settings().expectations_dir / 'new-source'}" in done.stdout
+
+
 def test_a_source_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     drafted(PASSAGES, tmp_path)
     with pytest.raises(ConfigurationError, match="there already"):
@@ -198,3 +222,10 @@ def test_the_command_drafts_and_tries(tmp_path: Path) -> None:
     assert (answer["rows_read"], answer["rows_loaded"]) == (4, 4)
     assert answer["layouts"][0]["table"] == "flow"
     assert (tmp_path / "out/ors-x/suites/delivered.json").exists()
+
+
+def test_a_receipt_is_written_as_a_page_or_with_its_files_not_half_of_what_was_asked(tmp_path: Path) -> None:
+    program = [sys.executable, "-c", "from footprints.cli import main; main()"]
+    options = ["--html", str(tmp_path / "page.html"), "--files", str(tmp_path / "answer")]
+    done = subprocess.run([*program, "receipt", "1", *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "--files" in done.stderr

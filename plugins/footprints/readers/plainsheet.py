@@ -32,6 +32,8 @@ Ints = npt.NDArray[np.signedinteger[Any]]
 MAX_ROWS = 2**20
 MAX_DAYS = 999_999_999
 """A number of days beyond this is no date or duration, whatever its style."""
+MAX_QUESTIONS = 1_000_000
+"""Distinct cells that calamine is asked about; each is a Python object for a moment."""
 MAX_OPEN = 8 * archive.BLOCK
 """Bytes of a row, at most."""
 
@@ -352,6 +354,8 @@ def read_plain(path: Path, parts: dict[str, Cells | None]) -> tuple[list[str], d
 
 def _read_plain(path: Path, parts: dict[str, Cells | None]) -> tuple[list[str], dict[str, PlainSheet | None]]:
     styles = np.unique(np.concatenate([cells.styles[cells.kinds == NUMBER] for cells in parts.values() if cells]))
+    if len(styles) * len(parts) > MAX_QUESTIONS:
+        raise _NotPlainError
     probes = [WRITTEN[NUMBER] % (style, b"1.5") for style in styles.tolist()]
     small = _small_workbook(path, {part: [_cell(i), *probes] for i, part in enumerate(parts)}, with_strings=False)
     sheets: dict[str, PlainSheet | None] = {}
@@ -431,12 +435,14 @@ def _texts(
         where[shared] = n + positions
     odd = np.flatnonzero(asked)
     groups = kinds[odd] * np.int64(2**32) + styles[odd]
-    for group in np.unique(groups).tolist():
-        some = odd[groups == group]
-        kind, style = divmod(group, 2**32)
+    order = np.argsort(groups, kind="stable")
+    for some in np.split(odd[order], np.flatnonzero(np.diff(groups[order])) + 1) if len(odd) else []:
+        written, style = WRITTEN[int(kinds[some[0]])], int(styles[some[0]])
         distinct = raw.take(pa.array(some)).dictionary_encode()
         where[some] = n + len(questions) + distinct.indices.to_numpy()
-        questions += [WRITTEN[kind] % (style, value) for value in distinct.dictionary.to_pylist()]
+        questions += [written % (style, value) for value in distinct.dictionary.to_pylist()]
+    if len(questions) > MAX_QUESTIONS:
+        raise _NotPlainError
     texts.append(column_texts(tuple(ask(questions) if questions else [])))
     ends = np.cumsum([len(sheet.rows) for sheet in sheets])
     return np.split(where, ends[:-1]), pa.concat_arrays(texts)
@@ -459,7 +465,7 @@ def _number_texts(letters: pa.Array) -> Iterator[tuple[Ints, pa.Array]]:
         raise _NotPlainError
     size = np.abs(numbers)
     is_whole = (np.trunc(numbers) == numbers) & (size < 1e15)
-    is_plain = ~is_whole & (size >= 1e-4) & (size < 1e15)  # Arrow writes these as Python does
+    is_plain = ~is_whole & (size >= 1e-4) & (size < 1e9)  # Arrow writes these as Python does
     yield np.flatnonzero(is_whole), pa.array(numbers[is_whole].astype(np.int64)).cast(TEXT)
     yield np.flatnonzero(is_plain), pa.array(numbers[is_plain]).cast(TEXT)
     others = np.flatnonzero(~is_whole & ~is_plain)

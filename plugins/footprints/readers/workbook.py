@@ -41,6 +41,8 @@ from footprints.readers.table import (
 
 CELL_BYTES = 32
 """What calamine takes for each cell of a sheet's rectangle, filled or not."""
+PLAIN_BYTES = 2**28
+"""XML of a workbook whose sheets are taken apart, at most: for each cell that takes more memory than calamine does."""
 PROBE_SECONDS = 120
 MAX_ERRORS = 20
 """So many cells that hold an error of Excel are named."""
@@ -125,6 +127,7 @@ def refuse_bomb(path: Path, limit: int) -> dict[str, Cells | None]:
         return {}
     longest, extents = 0, []
     parts: dict[str, Cells | None] = {}
+    is_small = sum(info.file_size for info in infos if info.filename.endswith(".xml")) <= PLAIN_BYTES
     with path.open("rb") as file:
         for info in infos:
             blocks = archive.blocks(file, info, "Excel")
@@ -135,7 +138,7 @@ def refuse_bomb(path: Path, limit: int) -> dict[str, Cells | None]:
             if SHARED_STRINGS in head:
                 longest = max(longest, _longest_string(chain([first], blocks)))
                 continue
-            cells = take_apart(chain([first], blocks)) if b"<sheetData" in first else None
+            cells = take_apart(chain([first], blocks)) if is_small and b"<sheetData" in first else None
             if cells is not None:
                 parts[info.filename] = cells
                 n_strings = int(np.count_nonzero(cells.kinds == SHARED))

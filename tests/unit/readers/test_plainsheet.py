@@ -67,6 +67,7 @@ numbers = st.one_of(
     st.integers(-(10**18), 10**18).map(str),
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
     st.floats(-1e6, 1e6).map(lambda number: f"{number:.4f}"),
+    st.builds(lambda digits, power: f"{digits}e{power}", st.integers(-(10**17), 10**17), st.integers(-25, 2)),
     st.sampled_from(
         ["-0", "1E5", "1e-05", "0.00001", "1e15", "1e16", "123456789012345678", "29.020000000000003", "0.5"]
     ),
@@ -221,3 +222,13 @@ def test_a_sheet_of_many_blocks_is_whole(tmp_path: Path) -> None:
     found = ours(path, 8)
     assert found == alone(path, 8)
     assert read_plain(path, refuse_bomb(path, LIMIT))[0] == ["data"]
+
+
+@pytest.mark.parametrize("bound", ["workbook.PLAIN_BYTES", "plainsheet.MAX_QUESTIONS"])
+def test_a_workbook_that_is_too_large_to_be_taken_apart_is_left_to_calamine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    path = tmp_path / "f.xlsx"
+    path.write_bytes(book('<row r="2"><c r="B2" t="s"><v>0</v></c></row>'))
+    monkeypatch.setattr(f"footprints.readers.{bound}", 0)
+    assert ours(path, 2) == {"data": ([["", ""], ["", "shared"]], {2: ["", "shared"]}, [])}

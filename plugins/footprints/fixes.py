@@ -200,7 +200,7 @@ def _keys(raw: psycopg.Connection, query: str) -> Iterator[list[str]]:
 def _mark_closed(
     raw: psycopg.Connection, source_id: str, delivery_id: int, places: Iterable[tuple[int, str, int]]
 ) -> None:
-    """Closes rejects, and those that they were themselves sent to fix."""
+    """Closes rejects, those that they were themselves sent to fix, and other attempts to fix the same."""
     listed = sorted(places)
     if not listed:
         return
@@ -210,8 +210,11 @@ def _mark_closed(
             " SELECT * FROM unnest(%(ids)s::bigint[], %(sheets)s::text[], %(rows)s::bigint[])"
             " AS f (delivery_id, sheet, row_number)"
             " UNION SELECT r.fixes_delivery, r.fixes_sheet, r.fixes_row FROM meta.reject r"
-            " JOIN fixed f USING (delivery_id, sheet, row_number) WHERE r.fixes_delivery IS NOT NULL)"
-            " UPDATE meta.reject r SET closed_by = %(by)s FROM fixed f, meta.delivery d"
+            " JOIN fixed f USING (delivery_id, sheet, row_number) WHERE r.fixes_delivery IS NOT NULL),"
+            " family AS (SELECT * FROM fixed"
+            " UNION SELECT r.delivery_id, r.sheet, r.row_number FROM meta.reject r JOIN family f"
+            " ON r.fixes_delivery = f.delivery_id AND r.fixes_sheet = f.sheet AND r.fixes_row = f.row_number)"
+            " UPDATE meta.reject r SET closed_by = %(by)s FROM family f, meta.delivery d"
             " WHERE r.delivery_id = f.delivery_id AND r.sheet = f.sheet AND r.row_number = f.row_number"
             " AND d.delivery_id = r.delivery_id AND d.source_id = %(source)s AND r.delivery_id < %(by)s"
             f" AND d.state IN {LIVE[:-1]}, 'received') AND r.closed_by IS NULL"

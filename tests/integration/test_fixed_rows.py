@@ -157,6 +157,18 @@ def test_marked_copy_that_comes_again_is_the_whole_file_without_our_columns(site
         assert opens(site, first) == {10: None, 11: None, 12: None}
 
 
+def test_rows_sent_back_unfixed_are_closed_with_those_that_they_repeat(site: Site) -> None:
+    first = site.deliver("test-upsert", "2020-02-01.csv", FIRST)
+    to_fix = beside(site, first)["2020-02-01.to-fix.csv"]
+    as_it_was = site.deliver("test-upsert", "2020-02-01.to-fix.csv", to_fix)
+    assert opens(site, as_it_was) == {2: None, 3: None, 4: None}
+    put_right = fixed(to_fix, r10={"day": "2020-01-10"}, r11={"key": "y"}, r12={"dead": "3"})
+    last = site.deliver("test-upsert", "2020-02-01.to-fix (1).csv", put_right)
+    assert opens(site, first) == {10: last, 11: last, 12: last}
+    assert opens(site, as_it_was) == {2: last, 3: last, 4: last}
+    assert site.receipt(as_it_was).n_open == 0
+
+
 def test_workbook_comes_back_as_itself(site: Site) -> None:
     book = openpyxl.Workbook()
     page = book.active

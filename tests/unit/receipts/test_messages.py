@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
+from footprints.harmonise.folding import fold
 from footprints.model import Issue
 from footprints.receipts import messages
 from footprints.receipts.messages import LANGUAGES, Message, Template
@@ -205,3 +208,16 @@ def test_values_are_escaped_and_isolated() -> None:
 
 def test_direction_characters_in_a_value_are_written_out() -> None:
     assert messages.isolated("a\u202eb\u2069\x00") == '<bdi dir="ltr">a⟨U+202E⟩b⟨U+2069⟩⟨U+0000⟩</bdi>'
+
+
+@pytest.mark.parametrize("source", ["mhub-cleaning", "reach-bfa-cleaning"])
+def test_the_words_that_a_log_is_told_to_use_are_known_to_its_map(source: str) -> None:
+    path = REPOSITORY / "expectations" / source / "maps/actions.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        known = {fold(row["provider_value"]): row["code"] for row in csv.DictReader(file)}
+    rules = yaml.safe_load((REPOSITORY / "plugins/footprints/receipts/messages.yaml").read_text("utf-8"))["rules"]
+    for language in LANGUAGES:
+        told = re.search(r"\((.+?)\)", rules["log.action_unclear"][language]["fix"])
+        assert told is not None
+        codes = [known.get(fold(word)) for word in re.split("[,،]", told[1])]
+        assert codes == ["change", "blank", "delete", "none"], language

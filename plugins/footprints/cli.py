@@ -692,6 +692,8 @@ def demo(
     current = settings()
     with tempfile.TemporaryDirectory(prefix="footprints-demo-") as folder:
         drops = show.partner_drops(data) if data is not None else show.sample_drops(Path(folder), seed)
+        for path in show.left_out(data, drops) if data is not None else ():
+            notes.print(f"{path}: no source of the demo fits its folder and name; it is left out", markup=False)
         with Progress(
             SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=notes, transient=True
         ) as bar:

@@ -86,6 +86,12 @@ def partner_drops(directory: Path) -> list[Drop]:
     return list(drops.values())
 
 
+def left_out(directory: Path, drops: Sequence[Drop]) -> list[Path]:
+    """Files of a directory that are not among `drops`."""
+    dropped = {drop.path for drop in drops}
+    return sorted(path for path in directory.rglob("*") if path.is_file() and path not in dropped)
+
+
 def run(drops: Sequence[Drop], settings: Settings, say: Say, timeout: float = 900) -> list[tuple[Drop, Delivery]]:
     """Drops the files, waits for their verdicts and refreshes the trend tables; returns each file with its delivery."""
     warehouse = engine(settings.need("warehouse_url"))

@@ -626,11 +626,16 @@ def _unread_sheets(opened: OpenFile, parts: list[Part]) -> list[str]:
     if any(part.layout.table in ("form_question", "form_choice") for part in parts):
         repeats.add("settings")
     read = {id(part.sheet) for part in parts}
-    return [
+    unread = [
         sheet.name
         for sheet in opened.sheets
         if sheet.name and id(sheet) not in read and fold(sheet.name) not in repeats and any(map(any, sheet.preview))
     ]
+    if not unread:
+        return []
+    from footprints.templates.workbook import own_sheets  # it imports openpyxl, and few files come this far
+
+    return [name for name in unread if name not in own_sheets()]
 
 
 def _absent_sheets(opened: OpenFile, layout: Layout) -> list[str]:

@@ -58,6 +58,12 @@ def text(name: str, language: Language, **values: object) -> str:
     return _words()[name][language].format(**values)
 
 
+@cache
+def own_sheets() -> frozenset[str]:
+    """The sheets of a template that nobody fills in: the codebooks, and the lists behind its choices."""
+    return frozenset({LISTS, *(text("codebook", language) for language in LANGUAGES)})
+
+
 def write(template: Template, contract: Contract, language: Language) -> bytes:
     """The template as the bytes of an XLSX workbook whose first sheet and notes are in `language`."""
     workbook = Workbook()

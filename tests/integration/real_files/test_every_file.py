@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.integration.real_files import every_file
 from tests.integration.real_files.fates import fates, files
 from tests.integration.worksite import Site
 from tests.real_files import PARTNERS, needs_real_files
 
-from footprints.demo import partner_drops
+from footprints.demo import left_out, partner_drops
 from footprints.model import Receipt
 from footprints.settings import Settings
 
@@ -30,6 +32,16 @@ def test_the_demo_drops_every_file_for_the_source_of_its_fate() -> None:
     dropped = {str(drop.path.relative_to(PARTNERS)): drop.source for drop in partner_drops(PARTNERS)}
     assert dropped == {file: fate.source for file, fate in fates().items()}
     assert sorted(dropped) == files()
+
+
+def test_the_demo_names_what_it_leaves_out(tmp_path: Path) -> None:
+    for name in ("frontex/a.csv", "frontex/b.csv", "holiday.jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    drops = partner_drops(tmp_path)
+    assert [drop.path.name for drop in drops] == ["a.csv", "b.csv"]
+    assert left_out(tmp_path, drops) == [tmp_path / "holiday.jpg"]
 
 
 @pytest.mark.parametrize("file", FILES)

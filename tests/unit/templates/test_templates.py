@@ -117,6 +117,7 @@ def test_a_filled_template_loads_without_a_reject(source: str, layout: str, tmp_
     counts = receipt.delivery.counts
     assert (counts.rows_read, counts.rows_loaded, counts.rows_rejected) == (N_ROWS, N_ROWS, 0)
     assert receipt.delivery.layout == layout
+    assert "sheets.unread" not in {issue.rule for issue in receipt.issues}
 
 
 def test_every_source_that_people_fill_in_is_there() -> None:

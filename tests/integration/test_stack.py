@@ -112,7 +112,9 @@ def test_a_killed_part_is_started_again_and_its_data_are_there(home: Path, expor
 
 
 def test_a_killed_database_comes_back(home: Path) -> None:
-    os.kill(_pids(home)["postgres"], signal.SIGKILL)
+    pid = _pids(home)["postgres"]
+    os.kill(pid, signal.SIGKILL)
+    _until_dead(pid)
     lifecycle.up(home)
     assert all(part.healthy for part in lifecycle.status(home))
 

@@ -208,12 +208,15 @@ def up(home: Path | None = None, progress: Progress = lambda part, what: None) -
             if started.fingerprint != part.fingerprint():
                 progress(name, "its settings changed: stopping")
                 stack.stop(name)
-            elif name in AIRFLOW_PARTS and not stack.alive("postgres"):
-                # It lost its database, and ends on its own some time from now.
-                progress(name, "its database ended: stopping")
-                stack.stop(name)
-        stack.kill_orphans()
         todo = [name for name in PARTS if not stack.alive(name)]
+        if "postgres" in todo:
+            # Airflow's processes lost their database, and would end on their own some time from now.
+            for name in AIRFLOW_PARTS:
+                if name not in todo:
+                    progress(name, "its database ended: stopping")
+                    stack.stop(name)
+            todo = [name for name in PARTS if name in todo or name in AIRFLOW_PARTS]
+        stack.kill_orphans()
         for name in PARTS:
             progress(name, "waiting" if name in todo else "running")
         try:

@@ -8,7 +8,7 @@ source's own contract says is not among what the draft may learn from.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from bench_check import DATA
 
 from footprints import examine
 from footprints.contracts import Contract, Layout, load_contracts
+from footprints.demo import partner_drops
 from footprints.errors import DeliveryError, FootprintsError
 from footprints.propose.draft import Draft
 from footprints.propose.lexicon import load_lexicon
@@ -40,37 +41,43 @@ class Had:
 def had(draft: Draft, layout: Layout) -> Had:
     """Compares a draft with a hand-written layout."""
     drafted = {column.target: column for column in draft.columns}
-    sources = draft.sources()
+    sources = {target: _names(draft, headers) for target, headers in draft.sources().items()}
     wanted = [column for column in layout.columns if not column.target.startswith("_")]
     n_found = n_typed = 0
     for column in wanted:
         mine = drafted.get(column.target)
         if mine is None or draft.table != layout.table:
             continue
-        same = {*column.source, *column.any_of} & set(sources[column.target])
+        same = {*column.source, *column.any_of} & sources[column.target]
         if same or (column.value is not None and mine.spec.get("value") == column.value):
             n_found += 1
             n_typed += str(mine.spec.get("type", "text")) == column.type
     by_hand = {
         h for key in layout.record_key for c in layout.columns if c.target == key for h in (*c.source, *c.any_of)
     }
-    by_draft = {h for key in draft.record_key for h in sources.get(key, ())}
-    return Had(len(wanted), n_found, n_typed, draft.table == layout.table, by_hand == by_draft)
+    headers = {h for key in draft.record_key for h in draft.sources().get(key, ())}
+    same_key = by_hand in (headers, _names(draft, headers) - headers)
+    return Had(len(wanted), n_found, n_typed, draft.table == layout.table, same_key)
+
+
+def _names(draft: Draft, headers: Iterable[str]) -> set[str]:
+    """Headers, and the HXL tags below them: a contract may name a column by either."""
+    tags = (draft.profiles[header].tag for header in headers if header in draft.profiles)
+    return {*headers, *filter(None, tags)}
 
 
 def real_files(
     data: Path, contracts: dict[str, Contract], settings: Settings
 ) -> Iterator[tuple[Path, Contract, Layout]]:
-    """The real files that a contract reads, with the first layout that does."""
-    for path in sorted(p for p in data.rglob("*") if p.is_file()):
+    """The real files that the contract of their source reads, with the first layout that does."""
+    for drop in sorted(partner_drops(data), key=lambda drop: drop.path):
         try:
-            opened = open_file(path, settings.max_unpacked_bytes)
+            opened = open_file(drop.path, settings.max_unpacked_bytes)
         except DeliveryError:
             continue
-        for contract in contracts.values():
-            if parts := examine._match(opened, path.name, contract):
-                yield path, contract, parts[0].layout
-                break
+        contract = contracts[drop.source]
+        if parts := examine._match(opened, drop.path.name, contract):
+            yield drop.path, contract, parts[0].layout
 
 
 def bench_propose(*, n_files: int | None = None, say: Callable[[str], None] = lambda line: None) -> dict[str, Any]:

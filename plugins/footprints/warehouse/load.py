@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from footprints.contracts import Layout
-from footprints.model import Issue, Reject
+from footprints.model import EXAMPLE_ROWS, Issue, Reject
 from footprints.trends import TOUCH, TrendTable
 from footprints.warehouse.tables import TABLES
 
@@ -316,9 +316,11 @@ class Stage:
         keys = [self.layout.header_of(column) for column in self.layout.record_key]
         issues = []
         if exact:
-            issues.append(Issue("row.repeated", "note", None, len(exact), exact[:20]))
+            issues.append(Issue("row.repeated", "note", None, len(exact), exact[:EXAMPLE_ROWS]))
         if differing:
-            issues.append(Issue("key.repeated", "flag", None, len(differing), differing[:20], {"columns": keys}))
+            issues.append(
+                Issue("key.repeated", "flag", None, len(differing), differing[:EXAMPLE_ROWS], {"columns": keys})
+            )
         return issues
 
     def _number_repeats(self, where: str = "") -> None:
